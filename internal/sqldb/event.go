@@ -1,0 +1,88 @@
+package sqldb
+
+import (
+	"context"
+	"database/sql"
+	"time"
+
+	"github.com/wxhospital/hospital"
+)
+
+// StoredEvent is an event with its place in the order in which all readers
+// see the events.
+type StoredEvent struct {
+	Seq   int64
+	Event hospital.Event
+	At    time.Time
+}
+
+// maxEvents bounds one page of [DB.Events].
+const maxEvents = 1000
+
+// AppendEvents writes events in the command that made them true.
+func AppendEvents(tx *Tx, events []hospital.Event, at time.Time) error {
+	for _, e := range events {
+		if _, err := tx.Exec("INSERT INTO events (kind, object, created_at) VALUES ($1, $2, $3)", e.Kind, e.ID, millis(at)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Events returns up to limit events (at most 1000) behind the one numbered
+// after, oldest first. A reader that always continues behind the last Seq it
+// saw misses none, however many processes write.
+func (db *DB) Events(ctx context.Context, after int64, limit int) ([]StoredEvent, error) {
+	query := "SELECT id, kind, object, created_at FROM events WHERE id > $1 ORDER BY id LIMIT $2"
+	if db.engine == PostgreSQL {
+		if err := db.orderEvents(ctx); err != nil {
+			return nil, err
+		}
+		query = "SELECT seq, kind, object, created_at FROM events WHERE seq > $1 ORDER BY seq LIMIT $2"
+	}
+	var all []StoredEvent
+	err := db.Read(ctx, func(tx *Tx) (err error) {
+		all, err = Collect(tx, func(rows *sql.Rows) (StoredEvent, error) {
+			var e StoredEvent
+			var at int64
+			err := rows.Scan(&e.Seq, &e.Event.Kind, &e.Event.ID, &at)
+			e.At = instant(at)
+			return e, err
+		}, query, after, max(0, min(limit, maxEvents)))
+		return err
+	})
+	return all, err
+}
+
+// orderEvents numbers the events that have committed since the last time.
+// Commands commit in another order than they drew their ids; the number is
+// drawn under a lock by which only one reader at a time gives them out, after
+// the commit, so no event ever appears behind a cursor.
+func (db *DB) orderEvents(ctx context.Context) error {
+	fresh := false
+	if err := db.Read(ctx, func(tx *Tx) error {
+		return tx.QueryRow("SELECT EXISTS (SELECT 1 FROM events WHERE seq IS NULL)").Scan(&fresh)
+	}); err != nil || !fresh {
+		return err
+	}
+	return db.Write(ctx, func(tx *Tx) error {
+		if err := tx.lock("events"); err != nil {
+			return err
+		}
+		_, err := tx.Exec(`UPDATE events SET seq = n.seq FROM (
+			SELECT id, (SELECT coalesce(max(seq), 0) FROM events) + row_number() OVER (ORDER BY id) AS seq
+			FROM (SELECT id FROM events WHERE seq IS NULL ORDER BY id LIMIT $1) AS fresh) AS n
+			WHERE events.id = n.id`, maxEvents)
+		return err
+	})
+}
+
+// lock holds PostgreSQL's advisory lock of that name, in this schema, until
+// the command ends. On SQLite one command runs at a time anyway.
+func (tx *Tx) lock(name string) error {
+	if tx.db.engine == SQLite {
+		return nil
+	}
+	_, err := tx.Exec("SELECT pg_advisory_xact_lock(hashtextextended('hospital/' || current_schema() || '/' || $1, 0))", name)
+	return err
+}

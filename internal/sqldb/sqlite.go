@@ -1,0 +1,455 @@
+package sqldb
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	_ "modernc.org/sqlite" // the driver "sqlite"
+
+	"github.com/wxhospital/hospital"
+)
+
+const (
+	// sqliteBusy is how long a connection waits for another's lock. Only a
+	// migration and the writer ever compete.
+	sqliteBusy = "10000"
+	// maxPrepared bounds the statements kept per connection. Statements built
+	// from lists of different length would otherwise pile up.
+	maxPrepared = 512
+)
+
+// sqliteEngine is one file: a lock that keeps other processes out, one
+// connection that writes and several that read.
+type sqliteEngine struct {
+	db      *DB
+	lock    *os.File
+	writer  *sqliteConn
+	pools   []*sql.DB
+	readers chan *sqliteConn
+	queue   chan *command
+	closing chan struct{} // closed by close: take no more commands
+	stopped chan struct{} // closed by the writer: no command is under way
+	once    sync.Once
+	err     error
+}
+
+func (db *DB) openSQLite(ctx context.Context, path string, pool int) (err error) {
+	if path == "" || strings.Contains(path, ":memory:") || strings.Contains(path, "://") || strings.HasPrefix(path, "file:") {
+		return invalid("DSN must be a file path, sqlite:path or postgres://…")
+	}
+	if db.schema != "" {
+		return invalid("Schema is for PostgreSQL")
+	}
+	if path, err = filepath.Abs(path); err != nil {
+		return invalid("DSN is no path: " + err.Error())
+	}
+	e := &sqliteEngine{
+		db: db, readers: make(chan *sqliteConn, pool), queue: make(chan *command, queueLen),
+		closing: make(chan struct{}), stopped: make(chan struct{}),
+	}
+	if e.lock, err = lockFile(path + ".lock"); err != nil {
+		return err
+	}
+	db.sqlite, db.dsn = e, sqliteDSN(path, false)
+	defer func() {
+		if err != nil {
+			close(e.stopped) // the writer never started
+			err = errors.Join(err, e.close())
+		}
+	}()
+	if e.writer, err = e.connect(ctx, db.dsn); err != nil {
+		return err
+	}
+	for range pool {
+		c, err := e.connect(ctx, sqliteDSN(path, true))
+		if err != nil {
+			return err
+		}
+		e.readers <- c
+	}
+	go e.work() //nolint:contextcheck // commands bring their own contexts
+	return nil
+}
+
+// sqliteDSN renders the address of one connection with the settings that a
+// durable commit needs.
+func sqliteDSN(path string, readOnly bool) string {
+	q := url.Values{}
+	q.Set("_busy_timeout", sqliteBusy)
+	q.Set("_defensive", "1")
+	q.Set("_dqs", "0")
+	q.Add("_pragma", "journal_mode(WAL)")
+	q.Add("_pragma", "synchronous(FULL)")
+	q.Add("_pragma", "foreign_keys(ON)")
+	q.Add("_pragma", "temp_store(MEMORY)")
+	if readOnly {
+		q.Set("_query_only", "1")
+	}
+	return (&url.URL{Scheme: "file", Path: filepath.ToSlash(path), RawQuery: q.Encode()}).String()
+}
+
+func (e *sqliteEngine) connect(ctx context.Context, dsn string) (*sqliteConn, error) {
+	pool, err := sql.Open("sqlite", dsn)
+	if err != nil {
+		return nil, e.db.classify(ctx, nil, err)
+	}
+	e.pools = append(e.pools, pool)
+	pool.SetMaxOpenConns(1)
+	conn, err := pool.Conn(ctx)
+	if err != nil {
+		return nil, e.db.classify(ctx, nil, err)
+	}
+	return &sqliteConn{conn: conn, stmts: map[string]*sql.Stmt{}}, nil
+}
+
+func (e *sqliteEngine) close() error {
+	e.once.Do(func() {
+		close(e.closing)
+		<-e.stopped
+		var errs []error
+		for _, p := range e.pools {
+			errs = append(errs, p.Close())
+		}
+		e.err = errors.Join(append(errs, e.lock.Close())...)
+	})
+	return e.err
+}
+
+func closed() error {
+	return &hospital.Error{Kind: hospital.Unavailable, Op: "sqldb", Code: "database_closed"}
+}
+
+func notStarted(ctx context.Context) error {
+	return &hospital.Error{Kind: hospital.Unavailable, Op: "sqldb", Code: "not_started", Err: context.Cause(ctx)}
+}
+
+// sqliteConn is one connection with its prepared statements.
+type sqliteConn struct {
+	conn  *sql.Conn
+	stmts map[string]*sql.Stmt
+}
+
+func (c *sqliteConn) prepare(ctx context.Context, query string) (*sql.Stmt, error) {
+	if s, ok := c.stmts[query]; ok {
+		return s, nil
+	}
+	if len(c.stmts) >= maxPrepared {
+		return nil, nil
+	}
+	s, err := c.conn.PrepareContext(ctx, numbered(query)) // kept for the life of the connection
+	if err == nil {
+		c.stmts[query] = s
+	}
+	return s, err
+}
+
+func (c *sqliteConn) exec(ctx context.Context, query string, args []any) (sql.Result, error) {
+	s, err := c.prepare(ctx, query) //nolint:sqlclosecheck // kept for the life of the connection
+	if err != nil {
+		return nil, err
+	}
+	if s == nil {
+		return c.conn.ExecContext(ctx, numbered(query), args...)
+	}
+	return s.ExecContext(ctx, args...)
+}
+
+func (c *sqliteConn) query(ctx context.Context, query string, args []any) (*sql.Rows, error) {
+	s, err := c.prepare(ctx, query) //nolint:sqlclosecheck // kept for the life of the connection
+	if err != nil {
+		return nil, err
+	}
+	if s == nil {
+		return c.conn.QueryContext(ctx, numbered(query), args...)
+	}
+	return s.QueryContext(ctx, args...)
+}
+
+func (c *sqliteConn) run(ctx context.Context, query string) error {
+	_, err := c.exec(ctx, query, nil)
+	return err
+}
+
+// numbered turns $1 into ?1, which SQLite binds by number; $1 is to it a name.
+func numbered(query string) string {
+	if !strings.Contains(query, "$") {
+		return query
+	}
+	b := []byte(query)
+	quoted := false
+	for i, c := range b {
+		switch {
+		case c == '\'':
+			quoted = !quoted
+		case c == '$' && !quoted && i+1 < len(b) && b[i+1] >= '1' && b[i+1] <= '9':
+			b[i] = '?'
+		}
+	}
+	return string(b)
+}
+
+func (e *sqliteEngine) read(ctx context.Context, fn func(*Tx) error) (err error) {
+	var c *sqliteConn
+	select {
+	case c = <-e.readers:
+	case <-ctx.Done():
+		return notStarted(ctx)
+	case <-e.closing:
+		return closed()
+	}
+	defer func() { e.readers <- c }()
+	if err := c.run(ctx, "BEGIN"); err != nil {
+		return e.db.classify(ctx, c, err)
+	}
+	defer func() {
+		if end := c.run(context.WithoutCancel(ctx), "ROLLBACK"); err == nil && end != nil && !noTransaction(end) {
+			err = e.db.classify(ctx, c, end)
+		}
+	}()
+	return (&Tx{ctx: ctx, db: e.db, session: c}).run(fn)
+}
+
+// The states of a command. It leaves waiting once: the writer starts it or its
+// caller gives it up.
+const (
+	waiting int32 = iota
+	started
+	dropped
+)
+
+// command is one call of Write on its way through the writer. The writer owns
+// the connection and the order; fn itself runs on its caller's goroutine while
+// the writer waits, so a panic in it stays the caller's.
+type command struct {
+	ctx   context.Context //nolint:containedctx // the caller's, whose end before the start drops the command
+	state atomic.Int32
+	turn  chan *Tx   // the writer: run now
+	ran   chan error // the caller: this came of it
+	done  chan error // the writer: answered after the commit
+	tx    *Tx        // the last attempt
+}
+
+func (e *sqliteEngine) write(ctx context.Context, fn func(*Tx) error) error {
+	c := &command{ctx: ctx, turn: make(chan *Tx), ran: make(chan error, 1), done: make(chan error, 1)}
+	select {
+	case <-ctx.Done():
+		return notStarted(ctx)
+	case <-e.closing:
+		return closed()
+	default:
+	}
+	select {
+	case e.queue <- c:
+	case <-ctx.Done():
+		return notStarted(ctx)
+	case <-e.closing:
+		return closed()
+	}
+	given, stopped := ctx.Done(), e.stopped
+	for {
+		select {
+		case tx := <-c.turn:
+			c.run(tx, fn)
+		case err := <-c.done:
+			return err
+		case <-given:
+			if c.state.CompareAndSwap(waiting, dropped) {
+				return notStarted(ctx)
+			}
+			given = nil // it runs: its outcome is near and counts
+		case <-stopped:
+			if c.state.CompareAndSwap(waiting, dropped) {
+				return closed()
+			}
+			stopped = nil // it ran: the answer is in done
+		}
+	}
+}
+
+// run calls fn and tells the writer what came of it, also when fn panics or
+// ends its goroutine.
+func (c *command) run(tx *Tx, fn func(*Tx) error) {
+	err := error(&hospital.Error{Kind: hospital.Internal, Op: "sqldb.Write", Code: "command_panicked"})
+	defer func() { c.ran <- err }()
+	err = tx.run(fn)
+}
+
+// work is the writer. It merges the commands that wait into one commit, and
+// adds no delay to wait for more.
+func (e *sqliteEngine) work() {
+	defer close(e.stopped)
+	for {
+		select {
+		case <-e.closing:
+			return
+		case first := <-e.queue:
+			e.commit(first)
+		}
+	}
+}
+
+// commit runs first and what waits behind it in one transaction.
+func (e *sqliteEngine) commit(first *command) {
+	ctx := context.WithoutCancel(first.ctx)
+	var done []*command
+	open := false
+	for c, n := first, 0; c != nil; n++ {
+		if n > 0 && n >= e.db.group {
+			break
+		}
+		if !c.state.CompareAndSwap(waiting, started) {
+			c = e.next(n + 1)
+			continue
+		}
+		if !open {
+			if err := e.writer.run(ctx, "BEGIN IMMEDIATE"); err != nil {
+				c.done <- e.db.classify(ctx, e.writer, err)
+				break
+			}
+			open = true
+		}
+		alive, err := e.attempt(c, len(done) > 0)
+		switch {
+		case err == nil:
+			done = append(done, c)
+		case alive:
+			c.done <- err
+			open = len(done) > 0
+		default: // the engine gave the whole transaction up
+			c.done <- err
+			e.oneByOne(done)
+			return
+		}
+		c = e.next(n + 1)
+	}
+	if !open {
+		return
+	}
+	if err := e.end(ctx); err != nil {
+		e.db.logger.WarnContext(ctx, "merged commit failed", "commands", len(done), "error", err)
+		if len(done) == 1 {
+			done[0].done <- err
+			return
+		}
+		e.oneByOne(done)
+		return
+	}
+	answer(done)
+}
+
+// next returns a command that waits already, nil when none does or n commands
+// fill the group.
+func (e *sqliteEngine) next(n int) *command {
+	if n >= e.db.group {
+		return nil
+	}
+	select {
+	case c := <-e.queue:
+		return c
+	default:
+		return nil
+	}
+}
+
+// attempt runs one command inside the open transaction and takes its effects
+// back when it fails. A command behind others sets a savepoint before it first
+// writes; the first one has the transaction to itself and rolls all of it
+// back. alive is false when the transaction is lost for everybody in it.
+func (e *sqliteEngine) attempt(c *command, behind bool) (alive bool, err error) {
+	ctx := context.WithoutCancel(c.ctx)
+	tx := &Tx{ctx: ctx, db: e.db, session: e.writer}
+	marked := false
+	if behind {
+		tx.beforeWrite = func() error {
+			marked = true
+			return e.writer.run(ctx, "SAVEPOINT command")
+		}
+	}
+	c.tx = tx
+	c.turn <- tx
+	err = <-c.ran
+	switch {
+	case err == nil && marked:
+		if end := e.writer.run(ctx, "RELEASE command"); end != nil {
+			return false, e.db.classify(ctx, e.writer, end)
+		}
+	case err == nil:
+	case marked:
+		if e.writer.run(ctx, "ROLLBACK TO command") != nil || e.writer.run(ctx, "RELEASE command") != nil {
+			e.rollback(ctx)
+			return false, err
+		}
+	case !behind:
+		e.rollback(ctx)
+	}
+	return true, err
+}
+
+// oneByOne runs commands whose merged commit failed again, each in its own
+// transaction, so that one that cannot be stored does not take the others
+// along.
+func (e *sqliteEngine) oneByOne(commands []*command) {
+	for _, c := range commands {
+		ctx := context.WithoutCancel(c.ctx)
+		if err := e.writer.run(ctx, "BEGIN IMMEDIATE"); err != nil {
+			c.done <- e.db.classify(ctx, e.writer, err)
+			continue
+		}
+		if _, err := e.attempt(c, false); err != nil {
+			c.done <- err
+			continue
+		}
+		if err := e.end(ctx); err != nil {
+			c.done <- err
+			continue
+		}
+		answer([]*command{c})
+	}
+}
+
+// end commits. After a failed commit nothing of it is visible; whether it
+// could still be found on the disk after a power cut is known only when the
+// disk did not fail.
+func (e *sqliteEngine) end(ctx context.Context) error {
+	err := e.fault()
+	if err == nil {
+		err = e.writer.run(ctx, "COMMIT")
+	}
+	if err == nil {
+		return nil
+	}
+	broken := diskFailed(err)
+	e.rollback(ctx)
+	if broken {
+		return &hospital.Error{Kind: hospital.Indeterminate, Op: "sqldb.Write", Code: "disk_failed", Err: err}
+	}
+	return &hospital.Error{Kind: hospital.Unavailable, Op: "sqldb.Write", Code: "commit_failed", Err: err}
+}
+
+func (e *sqliteEngine) fault() error {
+	if e.db.commitFault == nil {
+		return nil
+	}
+	return e.db.commitFault()
+}
+
+func (e *sqliteEngine) rollback(ctx context.Context) {
+	if err := e.writer.run(ctx, "ROLLBACK"); err != nil && !noTransaction(err) {
+		e.db.logger.ErrorContext(ctx, "rollback failed", "error", err)
+	}
+}
+
+// answer tells every caller that its command is durable.
+func answer(commands []*command) {
+	for _, c := range commands {
+		c.tx.finished()
+		c.done <- nil
+	}
+}
