@@ -87,7 +87,7 @@ func (e *Error) Unwrap() error { return e.Err }
 // target names one, the same Code. So a sentinel such as booking.ErrSlotTaken
 // matches every error that carries its code.
 func (e *Error) Is(target error) bool {
-	t, ok := target.(*Error) //nolint:errorlint // Is compares this very value; errors.Is walks the chain
+	t, ok := target.(*Error)
 	return ok && t.Kind == e.Kind && (t.Code == "" || t.Code == e.Code)
 }
 

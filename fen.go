@@ -54,7 +54,7 @@ func decimal(s string) bool {
 
 // Yuan returns the amount in yuan with two decimals: "12.50", "-0.30".
 func (f Fen) Yuan() string {
-	sign, n := "", uint64(f)
+	sign, n := "", uint64(f) //nolint:gosec // two's complement: -n below is the magnitude, for the smallest int64 too
 	if f < 0 {
 		sign, n = "-", -n
 	}

@@ -2,13 +2,13 @@ package hospital
 
 import "time"
 
-// Identifiers of the hospital's directory: the HIS's own, opaque.
+// The identifiers of the hospital's directory are the HIS's own, and opaque.
 type (
-	CampusID     string
-	DepartmentID string
-	DoctorID     string
-	ScheduleID   string
-	SlotID       string
+	CampusID     string // of a [Campus]
+	DepartmentID string // of a [Department]
+	DoctorID     string // of a [Doctor]
+	ScheduleID   string // of a [Schedule]
+	SlotID       string // of a [Slot]
 )
 
 // Campus is 院区, one site of the hospital.

@@ -1,0 +1,165 @@
+package booking
+
+import (
+	"context"
+	"time"
+
+	"github.com/wxhospital/hospital"
+)
+
+// BindRequest ties a patient to a user. The caller has proof that the user
+// controls the patient's identity (a code sent to the phone the HIS holds, or a
+// desk code): binding itself proves nothing.
+//
+// TakeOver moves a patient whom another user holds. The proof was the
+// patient's own, so the former holder loses the patient at once and is told
+// (event patient.taken_over); without this path whoever binds first could lock
+// the patient out.
+type BindRequest struct {
+	Actor    hospital.Actor
+	User     hospital.UserID
+	Patient  hospital.PatientID
+	TakeOver bool
+}
+
+// Bind ties the patient to the user. Binding twice is nil. Rejected
+// binding_full: the user holds as many as the policy allows. Conflict
+// held_by_another: somebody else holds the patient and TakeOver is not set.
+func (d *Desk) Bind(ctx context.Context, request BindRequest) error {
+	policy, version, err := d.current(ctx)
+	if err != nil {
+		return err
+	}
+	if request.User == "" || request.Patient == "" {
+		return &hospital.Error{Kind: hospital.Invalid, Op: "booking.Bind", Code: "bad_request", Detail: "User and Patient are required"}
+	}
+	now := d.Now()
+	id := string(request.User)
+	return d.Store.Bind(ctx, BindCommand{
+		Binding: Binding{User: request.User, Patient: request.Patient, Since: now},
+		Allow: func(holder hospital.UserID, held int) error {
+			return policy.AllowBind(request.User, holder, held, request.TakeOver)
+		},
+		Events: []hospital.Event{{Kind: "patient.bound", ID: id}},
+		Taken:  []hospital.Event{{Kind: "patient.taken_over", ID: id}},
+		Audit: hospital.AuditEntry{
+			At: now, Actor: request.Actor, Purpose: "binding", Action: "patient.bind", Object: id,
+			Patient: request.Patient, Outcome: "ok", RuleVersion: version,
+		},
+	})
+}
+
+// Unbind releases a patient; NotFound when the user does not hold the patient.
+func (d *Desk) Unbind(ctx context.Context, actor hospital.Actor, user hospital.UserID, patient hospital.PatientID) error {
+	return d.Store.Unbind(ctx, Binding{User: user, Patient: patient}, hospital.AuditEntry{
+		At: d.Now(), Actor: actor, Purpose: "binding", Action: "patient.unbind", Object: string(user), Patient: patient, Outcome: "ok",
+	})
+}
+
+// Unlock lets a patient book again after no-shows (解除黑名单). Only staff may,
+// and they give a reason.
+func (d *Desk) Unlock(ctx context.Context, actor hospital.Actor, patient hospital.PatientID, reason string) error {
+	const op = "booking.Unlock"
+	switch {
+	case actor.Kind != hospital.ActorStaff:
+		return &hospital.Error{Kind: hospital.Denied, Op: op, Code: "staff_only"}
+	case reason == "" || patient == "":
+		return &hospital.Error{Kind: hospital.Invalid, Op: op, Code: "bad_request", Detail: "patient and reason are required"}
+	}
+	now := d.Now()
+	id := hospital.NewID("u", now)
+	return d.Store.Unlock(ctx, UnlockCommand{
+		ID: id, Patient: patient, At: now, Events: []hospital.Event{{Kind: "lock.unlocked", ID: id}},
+		Audit: hospital.AuditEntry{
+			At: now, Actor: actor, Purpose: reason, Action: "patient.unlock", Object: id, Patient: patient, Outcome: "ok",
+		},
+	})
+}
+
+// Try tells whether the wish would be allowed now and, if not, why: what a
+// page shows before a patient presses the button, and what staff use to try a
+// rule out. It claims nothing.
+func (d *Desk) Try(ctx context.Context, request BookRequest) error {
+	policy, _, err := d.current(ctx)
+	if err != nil {
+		return err
+	}
+	if err := request.validate(); err != nil {
+		return err
+	}
+	now := d.Now()
+	history, err := d.Store.History(ctx, hospital.UserID(request.Actor.ID), request.Wish.Patient, hospital.DateOf(now))
+	if err != nil {
+		return err
+	}
+	return policy.Allow(request.Wish, now, request.Actor.Kind == hospital.ActorUser, history)
+}
+
+// Appointments returns the patient's appointments, the newest first. The read
+// is in the audit trail before anything is returned.
+func (d *Desk) Appointments(ctx context.Context, scope hospital.PatientScope) ([]Appointment, error) {
+	patient, err := scope.Use(ctx, hospital.Access{Purpose: "booking", Action: "appointment.list"})
+	if err != nil {
+		return nil, err
+	}
+	list, err := d.Store.List(ctx, Query{Patient: patient})
+	if err != nil {
+		return nil, err
+	}
+	for _, a := range list {
+		if a.Patient != patient {
+			return nil, &hospital.Error{Kind: hospital.Internal, Op: "booking.Appointments", Code: "foreign_row", Detail: "the store answered for another patient"}
+		}
+	}
+	return list, nil
+}
+
+// Appointment returns one appointment of the patient; NotFound for one of
+// somebody else and for none, alike.
+func (d *Desk) Appointment(ctx context.Context, scope hospital.PatientScope, id string) (Appointment, error) {
+	patient, err := scope.Use(ctx, hospital.Access{Purpose: "booking", Action: "appointment.read", Object: id})
+	if err != nil {
+		return Appointment{}, err
+	}
+	a, err := d.Store.Find(ctx, id)
+	if err == nil && a.Patient != patient {
+		err = &hospital.Error{Kind: hospital.NotFound}
+	}
+	if hospital.KindOf(err) == hospital.NotFound && err != nil {
+		return Appointment{}, &hospital.Error{Kind: hospital.NotFound, Op: "booking.Appointment", Code: "not_found", Message: "没有找到该预约。"}
+	}
+	return a, err
+}
+
+// Resolve decides an appointment of the manual list: a member of staff has
+// looked at the HIS. Booked: the registration stands. Fulfilled: the visit took
+// place. Cancelling: it is to be given back and refunded.
+func (d *Desk) Resolve(ctx context.Context, actor hospital.Actor, id string, state State, reason string) (Appointment, error) {
+	const op = "booking.Resolve"
+	switch {
+	case actor.Kind != hospital.ActorStaff:
+		return Appointment{}, &hospital.Error{Kind: hospital.Denied, Op: op, Code: "staff_only"}
+	case reason == "" || state != Booked && state != Fulfilled && state != Cancelling:
+		return Appointment{}, &hospital.Error{Kind: hospital.Invalid, Op: op, Code: "bad_request", Detail: "want booked, fulfilled or cancelling, and a reason"}
+	}
+	a, err := d.Store.Find(ctx, id)
+	if err != nil {
+		return Appointment{}, err
+	}
+	if a.State != Manual {
+		return a, refuse(ErrInProgress, op, "该记录已不在待人工处理列表中，请刷新。")
+	}
+	if state == Cancelling {
+		return d.leaveFor(ctx, a, ByStaff, reason, nil, actor)
+	}
+	now := d.Now()
+	return d.save(ctx, a, move{actor: actor, apply: func(a *Appointment) {
+		if state == Fulfilled {
+			a.end(Fulfilled, "", reason)
+			return
+		}
+		a.State, a.Reason, a.Tries, a.Deadline, a.AskedAt = Booked, reason, 0, time.Time{}, now
+		a.PaidAtHIS = a.Paid > 0
+		a.DueAt = d.nextCheck(*a, now)
+	}})
+}

@@ -1,0 +1,218 @@
+package booking
+
+import (
+	"context"
+	"time"
+
+	"github.com/wxhospital/hospital"
+)
+
+// CancelRequest gives a number back.
+type CancelRequest struct {
+	ID     string
+	Actor  hospital.Actor
+	Cause  Cause  // ByPatient, ByStaff or BySuspended
+	Reason string // required of staff; no patient data
+}
+
+// Cancel gives a number back: by the patient within the policy the appointment
+// was made under, by staff at any time before the visit. The fee that was paid
+// online is refunded without asking.
+//
+// It returns nil error with the appointment Cancelled; NotFound for an
+// appointment of a patient whom the user does not hold, and for none, alike;
+// Rejected cancel_too_late; Conflict in_progress while the HIS is being asked
+// or when the appointment has ended already; Indeterminate with the
+// appointment Cancelling: recovery finishes it.
+func (d *Desk) Cancel(ctx context.Context, request CancelRequest) (Appointment, error) {
+	a, err := d.Store.Find(ctx, request.ID)
+	if err != nil {
+		return Appointment{}, err
+	}
+	if err := d.mayCancel(ctx, a, request); err != nil {
+		return Appointment{}, err
+	}
+	switch a.State {
+	case Held, Booked, Arrived:
+	case Holding, Confirming, Settling, Cancelling, Manual:
+		return a, refuse(ErrInProgress, "booking.Cancel", ErrInProgress.Message)
+	case Fulfilled, Refused, Expired, Cancelled, NoShow:
+		return a, refuse(ErrInProgress, "booking.Cancel", "该预约已结束，无需取消，请刷新后查看。")
+	}
+	a, err = d.leaveFor(ctx, a, request.Cause, request.Reason, nil, request.Actor)
+	if stale(err) {
+		return a, refuse(ErrInProgress, "booking.Cancel", ErrInProgress.Message)
+	}
+	if err != nil {
+		return a, err
+	}
+	a, err = d.drive(ctx, a, true)
+	return d.settledDown(ctx, a, err)
+}
+
+func (d *Desk) mayCancel(ctx context.Context, a Appointment, request CancelRequest) error {
+	const op = "booking.Cancel"
+	switch request.Cause {
+	case ByPatient:
+		if request.Actor.Kind == hospital.ActorUser {
+			bound, err := d.Store.Bound(ctx, hospital.UserID(request.Actor.ID))
+			if err != nil {
+				return err
+			}
+			if !holds(bound, a.Patient) {
+				return &hospital.Error{Kind: hospital.NotFound, Op: op, Code: "not_found", Message: "没有找到该预约。"}
+			}
+		}
+		policy, err := d.policy(ctx, a.Policy)
+		if err != nil {
+			return err
+		}
+		if a.State == Held {
+			return nil // nothing is firm yet
+		}
+		return policy.AllowCancel(a, d.Now())
+	case ByStaff, BySuspended:
+		if request.Actor.Kind == hospital.ActorUser || request.Actor.Kind == hospital.ActorApp {
+			return &hospital.Error{Kind: hospital.Denied, Op: op, Code: "staff_only", Detail: "cause " + string(request.Cause)}
+		}
+		if request.Reason == "" {
+			return &hospital.Error{Kind: hospital.Invalid, Op: op, Code: "bad_request", Detail: "Reason: staff give one"}
+		}
+		return nil
+	case ByUnpaid, ByRefusal, ByDoubt:
+	}
+	return &hospital.Error{Kind: hospital.Invalid, Op: op, Code: "bad_request", Detail: "Cause: want patient, staff or suspended"}
+}
+
+func holds(bound []Binding, patient hospital.PatientID) bool {
+	for _, binding := range bound {
+		if binding.Patient == patient {
+			return true
+		}
+	}
+	return false
+}
+
+// leave starts to give the number back for a cause of our own.
+func (d *Desk) leave(ctx context.Context, a Appointment, cause Cause, why error) (Appointment, error) {
+	reason := ""
+	if why != nil {
+		reason = outcome(why)
+	}
+	return d.leaveFor(ctx, a, cause, reason, why, hospital.System("booking"))
+}
+
+func (d *Desk) leaveFor(ctx context.Context, a Appointment, cause Cause, reason string, why error, actor hospital.Actor) (Appointment, error) {
+	now := d.Now()
+	return d.save(ctx, a, move{keep: true, cause: why, actor: actor, apply: func(a *Appointment) {
+		a.State, a.Cause, a.Reason = Cancelling, cause, reason
+		a.Deadline, a.AskedAt, a.DueAt, a.Tries = now.Add(d.GiveUpAfter), now, now, 0
+	}})
+}
+
+// stepCancelling gives a number back in the order that cannot lose money or
+// sell a number twice: first nobody can pay any more, then the HIS certainly
+// has no registration in force, then the money goes back, and only then is the
+// number free.
+func (d *Desk) stepCancelling(ctx context.Context, a Appointment, fresh bool) (Appointment, error) {
+	paid := false
+	if a.FeeOnline() && d.Cashier != nil {
+		err := d.call(ctx, func(ctx context.Context) error { return d.Cashier.Close(ctx, a.ChargeKey()) })
+		switch {
+		case err == nil:
+		case hospital.KindOf(err) == hospital.Conflict:
+			paid = true
+		default:
+			return d.wait(ctx, a, err)
+		}
+	}
+	switch gone, saved, err := d.giveBack(ctx, a, fresh); {
+	case err != nil:
+		return saved, err
+	case !gone:
+		return saved, nil
+	}
+	if paid {
+		err := d.call(ctx, func(ctx context.Context) error {
+			return d.Cashier.Refund(ctx, a.ChargeKey(), string(a.Cause))
+		})
+		if err != nil {
+			return d.wait(ctx, a, err)
+		}
+	}
+	return d.save(ctx, a, move{number: FreeNumber, events: []string{leftEvent(a.Cause)}, apply: func(a *Appointment) {
+		a.end(a.Cause.end(), a.Cause, a.Reason)
+	}})
+}
+
+func leftEvent(cause Cause) string {
+	switch cause {
+	case BySuspended:
+		return "appt.stopped"
+	case ByUnpaid:
+		return "appt.expired"
+	case ByRefusal:
+		return "appt.refused"
+	case ByPatient, ByStaff, ByDoubt:
+	}
+	return "appt.cancelled"
+}
+
+// giveBack makes sure that the HIS has no registration in force. It reports
+// false when the appointment went elsewhere: the visit took place, or a person
+// has to decide.
+func (d *Desk) giveBack(ctx context.Context, a Appointment, fresh bool) (bool, Appointment, error) {
+	if !fresh && !d.Assurances.Cancel.Idempotent {
+		answer := d.ask(ctx, a, d.Assurances.Cancel)
+		switch {
+		case answer.verdict == found && !answer.registration.State.Live():
+			return true, a, nil
+		case answer.verdict == person, answer.verdict == later:
+			saved, err := d.unanswered(ctx, a, answer)
+			return false, saved, err
+		}
+		var err error
+		if a, err = d.stamp(ctx, a); err != nil {
+			return false, a, err
+		}
+	}
+	err := d.call(ctx, func(ctx context.Context) error { return d.Slots.Cancel(ctx, a.Key()) })
+	switch {
+	case err == nil, hospital.KindOf(err) == hospital.NotFound:
+		return true, a, nil
+	case definite(err):
+		saved, err := d.stays(ctx, a, err)
+		return false, saved, err
+	}
+	saved, err := d.wait(ctx, a, err)
+	return false, saved, err
+}
+
+// stays handles a HIS that refuses to cancel: the visit took place.
+func (d *Desk) stays(ctx context.Context, a Appointment, refusal error) (Appointment, error) {
+	if !d.Assurances.Confirm.Queryable {
+		return d.toManual(ctx, a, "the HIS refused to cancel: "+outcome(refusal))
+	}
+	found, err := d.find(ctx, a)
+	if err != nil {
+		return d.wait(ctx, a, err)
+	}
+	var state State
+	switch found.State {
+	case hospital.RegistrationArrived:
+		state = Arrived
+	case hospital.RegistrationFulfilled:
+		state = Fulfilled
+	case hospital.RegistrationHeld, hospital.RegistrationRegistered, hospital.RegistrationCancelled, hospital.RegistrationSuspended:
+		return d.toManual(ctx, a, "the HIS refused to cancel: "+outcome(refusal))
+	}
+	now := d.Now()
+	saved, err := d.save(ctx, a, move{fact: true, cause: refusal, apply: func(a *Appointment) {
+		a.State, a.Cause, a.Reason, a.Tries, a.Deadline = state, "", "", 0, time.Time{}
+		a.DueAt = d.nextCheck(*a, now)
+	}})
+	if err != nil {
+		return saved, err
+	}
+	return saved, refuse(ErrTooLate, "booking.Cancel", "您已就诊或已取号，不能在线取消，如有疑问请到医院窗口咨询。")
+}

@@ -1,0 +1,160 @@
+package booking
+
+import (
+	"context"
+	"time"
+
+	"github.com/wxhospital/hospital"
+)
+
+// Store keeps appointments, policies, quotas and bindings. Its methods are
+// commands, values in and values out, so that an implementation may merge many
+// into one commit. The one callback, Sale.Allow, is pure.
+//
+// Every method returns Unavailable when nothing was written, Indeterminate when
+// the commit's answer was lost, Internal for a broken store.
+type Store interface {
+	Appointments
+	Policies
+	Quotas
+	Bindings
+}
+
+// Appointments is the part of the store that the saga needs.
+type Appointments interface {
+	// Sell reads the patient's history under lock, asks Allow, claims a number
+	// when the sale is from our own quota, and inserts the appointment with its
+	// events and audit row: one commit. It returns what Allow refused, and
+	// ErrSlotTaken when the quota has no number left.
+	Sell(ctx context.Context, sale Sale) (Appointment, error)
+	// Save writes the change if the appointment still has the Version it
+	// carries, and returns it with the next one. Conflict stale_version
+	// otherwise, Internal for a move that State.MayBecome forbids.
+	Save(ctx context.Context, change Change) (Appointment, error)
+	// Lease gives up to N due appointments to this worker alone for a while; it
+	// raises their Version, so whoever held them before can no longer save.
+	Lease(ctx context.Context, lease Lease) ([]Appointment, error)
+	// Find returns one appointment; NotFound.
+	Find(ctx context.Context, id string) (Appointment, error)
+	// List returns appointments, the newest first.
+	List(ctx context.Context, query Query) ([]Appointment, error)
+}
+
+// Sale is the command that claims.
+type Sale struct {
+	Appointment Appointment // ID, State and Policy set; Number is the store's to set
+	Quota       bool        // claim a number of our own quota
+	Allow       func(History) error
+	Lease       time.Duration // the row stays with this worker so long
+	Audit       hospital.AuditEntry
+}
+
+// Change is the command that moves an appointment on.
+type Change struct {
+	Appointment Appointment
+	Number      NumberFate
+	Lease       time.Duration // the row stays with this worker so long; 0 gives it back
+	Events      []hospital.Event
+	Audit       hospital.AuditEntry
+}
+
+// NumberFate says what becomes of a number of our own quota.
+type NumberFate int
+
+// The fates of a number.
+const (
+	KeepNumber NumberFate = iota
+	FreeNumber            // it can be sold again
+	BurnNumber            // the HIS says it is another's: never sell it again
+)
+
+// Lease is the command that takes due work.
+type Lease struct {
+	Now time.Time     // business time: rows due until then
+	N   int           // at most so many
+	For time.Duration // wall time, by the database's clock
+}
+
+// Query selects appointments; zero fields do not select.
+type Query struct {
+	Patient  hospital.PatientID
+	Schedule hospital.ScheduleID
+	States   []State
+	Live     bool // only those that claim a number
+	Limit    int  // 0 is the default of 100; at most 1000
+}
+
+// Bounds of a Query.
+const (
+	DefaultListLimit = 100
+	MaxListLimit     = 1000
+)
+
+// Policies keeps the rules.
+type Policies interface {
+	// Publish adds a version. The same version again is nil; another body under
+	// the same version is Conflict.
+	Publish(ctx context.Context, version PolicyVersion) error
+	// PolicyVersions returns all versions, the oldest first.
+	PolicyVersions(ctx context.Context) ([]PolicyVersion, error)
+}
+
+// QuotaSlot is a segment of which the hospital handed numbers to us.
+type QuotaSlot struct {
+	Slot     hospital.SlotID
+	Schedule hospital.ScheduleID
+	Numbers  []int // in the order in which they are sold
+}
+
+// Quotas keeps the numbers the hospital handed to us.
+type Quotas interface {
+	// Grant adds slots. A slot granted before keeps its numbers and gains those
+	// that are new, so granting again is harmless.
+	Grant(ctx context.Context, slots []QuotaSlot) error
+	// QuotaLeft returns how many numbers of each slot are free; slots never
+	// granted are absent.
+	QuotaLeft(ctx context.Context, slots []hospital.SlotID) (map[hospital.SlotID]int, error)
+}
+
+// Binding ties a patient to the one user who may act for the patient.
+type Binding struct {
+	User    hospital.UserID
+	Patient hospital.PatientID
+	Since   time.Time
+}
+
+// Bindings keeps who may act for whom, and what a patient has on record.
+type Bindings interface {
+	// Bind asks Allow with the facts under lock, takes the patient from whoever
+	// held it before, and inserts the binding: one commit.
+	Bind(ctx context.Context, command BindCommand) error
+	// Unbind removes a binding; NotFound when there is none.
+	Unbind(ctx context.Context, binding Binding, audit hospital.AuditEntry) error
+	// Bound returns the user's bindings, the oldest first.
+	Bound(ctx context.Context, user hospital.UserID) ([]Binding, error)
+	// History returns what Allow would see now.
+	History(ctx context.Context, user hospital.UserID, patient hospital.PatientID, today hospital.Date) (History, error)
+	// Unlock forgives all no-shows up to the instant.
+	Unlock(ctx context.Context, command UnlockCommand) error
+}
+
+// BindCommand is the command that binds. Allow is pure.
+type BindCommand struct {
+	Binding Binding
+	Allow   func(holder hospital.UserID, held int) error
+	Events  []hospital.Event
+	Taken   []hospital.Event // besides, when another user held the patient
+	Audit   hospital.AuditEntry
+}
+
+// UnlockCommand is the command that unlocks.
+type UnlockCommand struct {
+	ID      string // ours
+	Patient hospital.PatientID
+	At      time.Time
+	Events  []hospital.Event
+	Audit   hospital.AuditEntry
+}
+
+// ErrStale says that somebody else changed the appointment first.
+var ErrStale = &hospital.Error{Kind: hospital.Conflict, Code: "stale_version", Message: "信息刚刚发生了变化，请刷新后重试。"}

@@ -1,0 +1,145 @@
+package booking
+
+import (
+	"context"
+	"time"
+
+	"github.com/wxhospital/hospital"
+)
+
+// stepTelling tells the HIS that a hold is firm (Confirming) or that the fee of
+// a firm registration was paid (Settling).
+func (d *Desk) stepTelling(ctx context.Context, a Appointment, fresh bool) (Appointment, error) {
+	if fresh {
+		return d.tellHIS(ctx, a)
+	}
+	return d.tellAgain(ctx, a, !d.Now().Before(a.Deadline))
+}
+
+func (d *Desk) tellHIS(ctx context.Context, a Appointment) (Appointment, error) {
+	var registration hospital.Registration
+	err := d.call(ctx, func(ctx context.Context) (err error) {
+		registration, err = d.Slots.Confirm(ctx, a.confirmRequest())
+		return err
+	})
+	switch {
+	case err == nil && registration.Patient != a.Patient:
+		return d.untold(ctx, a, errWrongPatient())
+	case err == nil:
+		return d.told(ctx, a, registration)
+	case definite(err):
+		return d.untold(ctx, a, err)
+	}
+	return d.wait(ctx, a, err)
+}
+
+// tellAgain finds out what became of the call, and repeats it when it certainly
+// was not applied – or gives it up.
+func (d *Desk) tellAgain(ctx context.Context, a Appointment, giveUp bool) (Appointment, error) {
+	answer := d.ask(ctx, a, d.Assurances.Confirm)
+	forgotten := answer.verdict == repeat && d.Assurances.Confirm.Queryable
+	if answer.verdict == found {
+		settled, saved, err := d.foundTold(ctx, a, answer.registration)
+		if settled {
+			return saved, err
+		}
+		answer, forgotten = d.absent(a, d.Assurances.Confirm), false
+	}
+	switch {
+	case answer.verdict != repeat:
+		return d.unanswered(ctx, a, answer)
+	case giveUp:
+		return d.untold(ctx, a, nil)
+	}
+	a, err := d.stamp(ctx, a)
+	if err != nil {
+		return a, err
+	}
+	if forgotten { // a HIS that was restored from a backup: claim the number again first
+		if a, err = d.reclaim(ctx, a); err != nil || a.State == Cancelling {
+			return a, err
+		}
+	}
+	return d.tellHIS(ctx, a)
+}
+
+// reclaim asks for the number again under the same key.
+func (d *Desk) reclaim(ctx context.Context, a Appointment) (Appointment, error) {
+	hold, err := d.hold(ctx, a)
+	switch {
+	case err == nil && hold.Patient == a.Patient:
+		a.Hold = hold
+		return a, nil
+	case err == nil:
+		return d.leave(ctx, a, ByRefusal, errWrongPatient())
+	case definite(err):
+		return d.leave(ctx, a, ByRefusal, err)
+	}
+	return d.wait(ctx, a, err)
+}
+
+// foundTold reads what the HIS knows. It reports false when the HIS knows the
+// registration but not what it was told: the call was never applied.
+func (d *Desk) foundTold(ctx context.Context, a Appointment, found hospital.Registration) (bool, Appointment, error) {
+	switch {
+	case found.Patient != a.Patient:
+		saved, err := d.untold(ctx, a, errWrongPatient())
+		return true, saved, err
+	case found.State == hospital.RegistrationSuspended:
+		saved, err := d.leave(ctx, a, BySuspended, nil)
+		return true, saved, err
+	case !found.State.Live():
+		saved, err := d.leave(ctx, a, ByStaff, nil)
+		return true, saved, err
+	case found.State == hospital.RegistrationHeld:
+		return false, a, nil
+	case a.Paid > 0 && found.Paid == 0:
+		return false, a, nil
+	}
+	saved, err := d.told(ctx, a, found)
+	return true, saved, err
+}
+
+// told records that the registration stands. Somebody may have paid it at the
+// window meanwhile: then our payment was not taken, and Deliver sends it back.
+func (d *Desk) told(ctx context.Context, a Appointment, registration hospital.Registration) (Appointment, error) {
+	now := d.Now()
+	first := a.State == Confirming
+	booked := move{fact: true, keep: a.FeeOnline() && !a.Charged, apply: func(a *Appointment) {
+		a.State, a.Deadline, a.Tries = Booked, time.Time{}, 0
+		a.Hold.QueueNo, a.Hold.HISNo = registration.QueueNo, registration.HISNo
+		a.PaidAtHIS = registration.Paid > 0
+		if registration.Paid > 0 && registration.Receipt != a.Receipt {
+			a.forgetPayment()
+		}
+		a.AskedAt = now
+		a.DueAt = d.nextCheck(*a, now)
+	}}
+	if first {
+		booked.events = []string{"appt.booked"}
+	}
+	return d.save(ctx, a, booked)
+}
+
+// untold records that the HIS said no. A registration that was not yet firm
+// leaves; a firm one stays, unpaid, and the payment goes back.
+func (d *Desk) untold(ctx context.Context, a Appointment, cause error) (Appointment, error) {
+	if a.State == Confirming {
+		return d.leave(ctx, a, ByRefusal, cause)
+	}
+	now := d.Now()
+	saved, err := d.save(ctx, a, move{fact: true, cause: cause, apply: func(a *Appointment) {
+		a.State, a.Deadline, a.Tries = Booked, time.Time{}, 0
+		a.forgetPayment()
+		a.DueAt = d.nextCheck(*a, now)
+	}})
+	if err != nil {
+		return saved, err
+	}
+	return saved, cause
+}
+
+// forgetPayment takes back that a payment was delivered.
+func (a *Appointment) forgetPayment() {
+	a.Paid, a.Receipt, a.Channel, a.TradeNo, a.PaidAt = 0, "", "", "", time.Time{}
+}

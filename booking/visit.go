@@ -1,0 +1,176 @@
+package booking
+
+import (
+	"context"
+	"time"
+
+	"github.com/wxhospital/hospital"
+)
+
+// visitUnknownAfter is how long after the day of the visit a HIS may stay
+// silent about it before the case goes to a person. Until then there is no
+// strike: silence is not absence.
+const visitUnknownAfter = 72 * time.Hour
+
+// nextCheck is when a booked appointment is looked at again: at once while its
+// charge is to be opened, some time after booking in case the HIS was restored
+// from a backup, the evening before, and when the day's visits are over.
+func (d *Desk) nextCheck(a Appointment, now time.Time) time.Time {
+	if d.opensLate(a, now) {
+		return now
+	}
+	over := visitsClose.On(a.Date)
+	for _, at := range []time.Time{a.AskedAt.Add(d.VerifyAfter), visitsClose.On(a.Date.AddDays(-1)), over} {
+		if at.After(now) && a.State != Arrived {
+			return earlier(at, over)
+		}
+	}
+	if over.After(now) {
+		return over
+	}
+	return now
+}
+
+// opensLate reports whether the charge of a firm appointment is still to be
+// opened.
+func (d *Desk) opensLate(a Appointment, now time.Time) bool {
+	return a.State == Booked && d.Cashier != nil && a.FeeOnline() && !a.Charged && !a.PaidAtHIS && now.Before(a.Start)
+}
+
+// stepBooked opens the charge of a firm appointment and later asks the HIS what
+// became of the visit.
+func (d *Desk) stepBooked(ctx context.Context, a Appointment) (Appointment, error) {
+	now := d.Now()
+	if d.opensLate(a, now) {
+		charged := a
+		charged.Charged = true
+		return d.openCharge(ctx, a, d.nextCheck(charged, now))
+	}
+	if now.Before(a.DueAt) {
+		return a, nil
+	}
+	over := !now.Before(visitsClose.On(a.Date))
+	if !d.Assurances.Confirm.Queryable {
+		if over {
+			return d.visited(ctx, a, Fulfilled, "the HIS cannot be asked about visits")
+		}
+		return d.rest(ctx, a, d.nextCheck(a, now))
+	}
+	found, err := d.find(ctx, a)
+	switch {
+	case hospital.KindOf(err) == hospital.NotFound && err != nil:
+		return d.forgotten(ctx, a)
+	case err != nil:
+		return d.silent(ctx, a, err)
+	case found.Patient != a.Patient:
+		return d.toManual(ctx, a, "the HIS answered for another patient")
+	}
+	return d.attended(ctx, a, found, over)
+}
+
+// attended applies what the HIS says of the visit.
+func (d *Desk) attended(ctx context.Context, a Appointment, found hospital.Registration, over bool) (Appointment, error) {
+	switch found.State {
+	case hospital.RegistrationFulfilled:
+		return d.visited(ctx, a, Fulfilled, "")
+	case hospital.RegistrationArrived:
+		if over {
+			return d.visited(ctx, a, Fulfilled, "")
+		}
+		if a.State == Booked {
+			return d.visited(ctx, a, Arrived, "")
+		}
+	case hospital.RegistrationSuspended:
+		return d.leave(ctx, a, BySuspended, nil)
+	case hospital.RegistrationCancelled:
+		return d.leave(ctx, a, ByStaff, nil)
+	case hospital.RegistrationHeld, hospital.RegistrationRegistered:
+		if over {
+			return d.strike(ctx, a)
+		}
+	}
+	return d.rest(ctx, a, d.nextCheck(a, d.Now()))
+}
+
+func (d *Desk) visited(ctx context.Context, a Appointment, state State, reason string) (Appointment, error) {
+	now := d.Now()
+	return d.save(ctx, a, move{fact: true, events: []string{"appt." + string(state)}, apply: func(a *Appointment) {
+		if state.Terminal() {
+			a.end(state, "", reason)
+			return
+		}
+		a.State, a.Tries = state, 0
+		a.DueAt = d.nextCheck(*a, now)
+	}})
+}
+
+// strike counts a no-show. A lockout that it brings about is its own event.
+func (d *Desk) strike(ctx context.Context, a Appointment) (Appointment, error) {
+	now := d.Now()
+	policy, err := d.policy(ctx, a.Policy)
+	if err != nil {
+		return a, err
+	}
+	history, err := d.Store.History(ctx, "", a.Patient, hospital.DateOf(now))
+	if err != nil {
+		return a, err
+	}
+	events := []string{"appt.no_show"}
+	_, before := policy.Lockout(now, history)
+	history.Strikes = append(history.Strikes, Strike{Date: a.Date, At: now})
+	if _, after := policy.Lockout(now, history); after && !before {
+		events = append(events, "lock.locked")
+	}
+	return d.save(ctx, a, move{fact: true, events: events, apply: func(a *Appointment) { a.end(NoShow, "", "") }})
+}
+
+// forgotten handles a HIS that no longer knows a firm registration: it was
+// restored from a backup. Before the visit the number is asked for again under
+// the same key; after it a person decides, and there is no strike.
+func (d *Desk) forgotten(ctx context.Context, a Appointment) (Appointment, error) {
+	now := d.Now()
+	if !now.Before(a.Start) {
+		return d.toManual(ctx, a, "the HIS does not know the registration")
+	}
+	return d.save(ctx, a, move{events: []string{"appt.forgotten"}, apply: func(a *Appointment) {
+		a.State, a.Deadline, a.DueAt, a.Tries = Confirming, d.confirmUntil(*a, now), now, 0
+		a.PaidAtHIS = false
+		a.AskedAt = now.Add(-d.CallTimeout - d.Assurances.Confirm.Quiet) // the HIS has just been asked: it is quiet
+	}})
+}
+
+// silent puts off the question of a HIS that does not answer.
+func (d *Desk) silent(ctx context.Context, a Appointment, cause error) (Appointment, error) {
+	now := d.Now()
+	if now.After(visitsClose.On(a.Date).Add(visitUnknownAfter)) {
+		return d.toManual(ctx, a, "the HIS did not say whether the visit took place")
+	}
+	due := now.Add(backoff(a.Tries))
+	return d.save(ctx, a, move{cause: cause, apply: func(a *Appointment) {
+		a.Tries++
+		a.DueAt = due
+	}})
+}
+
+// Suspend cancels every live appointment of a schedule that will not take place
+// (停诊), refunds what was paid and counts no strike. An appointment whose call
+// is under way is caught by the next poll. It returns how many it reached; an
+// error is the first one met, after all were tried.
+func (d *Desk) Suspend(ctx context.Context, actor hospital.Actor, schedule hospital.ScheduleID, reason string) (int, error) {
+	live, err := d.Store.List(ctx, Query{Schedule: schedule, States: []State{Held, Booked, Arrived}, Limit: MaxListLimit})
+	if err != nil {
+		return 0, err
+	}
+	var first error
+	reached := 0
+	for _, a := range live {
+		_, err := d.Cancel(ctx, CancelRequest{ID: a.ID, Actor: actor, Cause: BySuspended, Reason: reason})
+		switch {
+		case err == nil, hospital.KindOf(err) == hospital.Indeterminate:
+			reached++
+		case first == nil:
+			first = err
+		}
+	}
+	return reached, first
+}
