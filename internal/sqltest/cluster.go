@@ -1,0 +1,97 @@
+package sqltest
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+)
+
+// cluster is the server that all tests of this process share. life is the pipe
+// whose end takes it down; holding it here keeps it from being collected.
+type cluster struct {
+	dsn  string // "" when the machine has no PostgreSQL
+	life io.WriteCloser
+}
+
+var server = sync.OnceValues(func() (cluster, error) { //nolint:gochecknoglobals // one cluster per process
+	if dsn := os.Getenv("HOSPITAL_TEST_POSTGRES"); dsn != "" {
+		return cluster{dsn: dsn}, nil
+	}
+	bin := binaries()
+	if bin == "" {
+		return cluster{}, nil
+	}
+	return start(bin)
+})
+
+// binaries returns the folder with PostgreSQL's programs, the newest of
+// several, "" when there is none.
+func binaries() string {
+	found, _ := filepath.Glob("/usr/lib/postgresql/*/bin/initdb") // the pattern is a constant
+	slices.Sort(found)
+	slices.Reverse(found)
+	if path, err := exec.LookPath("initdb"); err == nil {
+		if real, err := filepath.EvalSymlinks(path); err == nil {
+			found = append(found, real)
+		}
+	}
+	for _, initdb := range found {
+		if _, err := os.Stat(filepath.Join(filepath.Dir(initdb), "pg_ctl")); err == nil {
+			return filepath.Dir(initdb)
+		}
+	}
+	return ""
+}
+
+// clusterScript makes a cluster, says "ready" and keeps it until its standard
+// input ends, which the kernel sees to when this process dies. fsync stays on:
+// the tests are about durable commits.
+const clusterScript = `set -e
+bin=$1 dir=$2
+trap 'rm -rf "$dir"' EXIT
+"$bin/initdb" --no-sync -A trust -U hospital -E UTF8 --locale=C -D "$dir/data" >"$dir/log" 2>&1 || { cat "$dir/log"; exit 1; }
+"$bin/pg_ctl" -s -w -t 60 -D "$dir/data" -l "$dir/log" -o "-c listen_addresses='' -k $dir -c max_connections=400 -c shared_buffers=64MB" start </dev/null >>"$dir/log" 2>&1 || { cat "$dir/log"; exit 1; }
+echo ready
+cat >/dev/null || true
+"$bin/pg_ctl" -s -m immediate -D "$dir/data" stop >/dev/null 2>&1 || true
+`
+
+// start starts a private cluster.
+func start(bin string) (cluster, error) {
+	dir, err := os.MkdirTemp("", "hospital-pg-") // short: a socket's path has 107 bytes
+	if err != nil {
+		return cluster{}, err
+	}
+	cmd := exec.CommandContext(context.Background(), "/bin/sh", "-c", clusterScript, "sh", bin, dir) //nolint:gosec // our script, our folders
+	cmd.Dir = "/"
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "LC_ALL=C"}
+	if err := unprivileged(cmd, dir); err != nil {
+		return cluster{}, errors.Join(err, os.RemoveAll(dir))
+	}
+	life, err := cmd.StdinPipe() // never written to, never closed by us
+	if err != nil {
+		return cluster{}, err
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return cluster{}, err
+	}
+	if err := cmd.Start(); err != nil {
+		return cluster{}, errors.Join(err, os.RemoveAll(dir))
+	}
+	said := bufio.NewReader(out)
+	line, err := said.ReadString('\n')
+	if strings.TrimSpace(line) != "ready" {
+		rest, _ := io.ReadAll(said) // what it said so far is the error
+		return cluster{}, fmt.Errorf("%s%s: %w", line, rest, errors.Join(err, cmd.Wait()))
+	}
+	return cluster{"postgres://hospital@/postgres?host=" + dir, life}, nil
+}
