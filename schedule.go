@@ -2,14 +2,20 @@ package hospital
 
 import "time"
 
-// The identifiers of the hospital's directory are the HIS's own, and opaque.
-type (
-	CampusID     string // of a [Campus]
-	DepartmentID string // of a [Department]
-	DoctorID     string // of a [Doctor]
-	ScheduleID   string // of a [Schedule]
-	SlotID       string // of a [Slot]
-)
+// CampusID is the HIS's identifier of a [Campus], opaque.
+type CampusID string
+
+// DepartmentID is the HIS's identifier of a [Department], opaque.
+type DepartmentID string
+
+// DoctorID is the HIS's identifier of a [Doctor], opaque.
+type DoctorID string
+
+// ScheduleID is the HIS's identifier of a [Schedule], opaque.
+type ScheduleID string
+
+// SlotID is the HIS's identifier of a [Slot], opaque.
+type SlotID string
 
 // Campus is 院区, one site of the hospital.
 type Campus struct {

@@ -47,8 +47,11 @@ func (s State) MayBecome(next State) bool { return s == next || slices.Contains(
 // Terminal reports whether the appointment has reached its end.
 func (s State) Terminal() bool { return len(edges[s]) == 0 }
 
-// Live reports whether the appointment claims its number and counts against
-// the patient's limits.
+// Counts reports whether the appointment counts against the patient's limits:
+// it is live, or the visit took place.
+func (s State) Counts() bool { return s.Live() || s == Fulfilled }
+
+// Live reports whether the appointment claims its number.
 func (s State) Live() bool {
 	switch s {
 	case Refused, Expired, Cancelled, Fulfilled, NoShow:
@@ -126,6 +129,7 @@ type Appointment struct {
 	AskedAt   time.Time // when the HIS was last called for the present intent
 	Tries     int       // attempts at the present step, for the back-off
 	DueAt     time.Time // when a worker has to look again; zero for never
+	EndedAt   time.Time // when it reached a terminal state
 }
 
 // Key is the key under which the HIS knows the appointment.

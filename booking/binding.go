@@ -155,7 +155,7 @@ func (d *Desk) Resolve(ctx context.Context, actor hospital.Actor, id string, sta
 	now := d.Now()
 	return d.save(ctx, a, move{actor: actor, apply: func(a *Appointment) {
 		if state == Fulfilled {
-			a.end(Fulfilled, "", reason)
+			a.end(Fulfilled, "", reason, now)
 			return
 		}
 		a.State, a.Reason, a.Tries, a.Deadline, a.AskedAt = Booked, reason, 0, time.Time{}, now

@@ -204,8 +204,9 @@ func (d *Desk) refused(ctx context.Context, a Appointment, cause error) (Appoint
 			Kind: ErrSlotTaken.Kind, Op: "booking.Book", Code: ErrSlotTaken.Code, Message: ErrSlotTaken.Message, Err: cause,
 		}
 	}
+	now := d.Now()
 	saved, err := d.save(ctx, a, move{fact: true, number: fate, cause: cause, events: []string{"appt.refused"}, apply: func(a *Appointment) {
-		a.end(Refused, ByRefusal, outcome(cause))
+		a.end(Refused, ByRefusal, outcome(cause), now)
 	}})
 	if err != nil {
 		return saved, err
@@ -325,7 +326,7 @@ func earlier(a, b time.Time) time.Time {
 }
 
 // end brings the appointment to a terminal state.
-func (a *Appointment) end(state State, cause Cause, reason string) {
-	a.State, a.Cause, a.Reason = state, cause, reason
+func (a *Appointment) end(state State, cause Cause, reason string, now time.Time) {
+	a.State, a.Cause, a.Reason, a.EndedAt = state, cause, reason, now
 	a.Deadline, a.DueAt, a.Tries = time.Time{}, time.Time{}, 0
 }

@@ -140,8 +140,9 @@ func (d *Desk) stepCancelling(ctx context.Context, a Appointment, fresh bool) (A
 			return d.wait(ctx, a, err)
 		}
 	}
+	now := d.Now()
 	return d.save(ctx, a, move{number: FreeNumber, events: []string{leftEvent(a.Cause)}, apply: func(a *Appointment) {
-		a.end(a.Cause.end(), a.Cause, a.Reason)
+		a.end(a.Cause.end(), a.Cause, a.Reason, now)
 	}})
 }
 
@@ -208,6 +209,10 @@ func (d *Desk) stays(ctx context.Context, a Appointment, refusal error) (Appoint
 	}
 	now := d.Now()
 	saved, err := d.save(ctx, a, move{fact: true, cause: refusal, apply: func(a *Appointment) {
+		if state == Fulfilled {
+			a.end(Fulfilled, "", "", now)
+			return
+		}
 		a.State, a.Cause, a.Reason, a.Tries, a.Deadline = state, "", "", 0, time.Time{}
 		a.DueAt = d.nextCheck(*a, now)
 	}})

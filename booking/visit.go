@@ -96,7 +96,7 @@ func (d *Desk) visited(ctx context.Context, a Appointment, state State, reason s
 	now := d.Now()
 	return d.save(ctx, a, move{fact: true, events: []string{"appt." + string(state)}, apply: func(a *Appointment) {
 		if state.Terminal() {
-			a.end(state, "", reason)
+			a.end(state, "", reason, now)
 			return
 		}
 		a.State, a.Tries = state, 0
@@ -121,7 +121,7 @@ func (d *Desk) strike(ctx context.Context, a Appointment) (Appointment, error) {
 	if _, after := policy.Lockout(now, history); after && !before {
 		events = append(events, "lock.locked")
 	}
-	return d.save(ctx, a, move{fact: true, events: events, apply: func(a *Appointment) { a.end(NoShow, "", "") }})
+	return d.save(ctx, a, move{fact: true, events: events, apply: func(a *Appointment) { a.end(NoShow, "", "", now) }})
 }
 
 // forgotten handles a HIS that no longer knows a firm registration: it was
