@@ -1,0 +1,199 @@
+package payment
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/wxhospital/hospital"
+)
+
+// Store keeps orders, the inbox and the books. Its methods are commands:
+// values in, values out, each one commit. paymenttest.ConformStore says in
+// full what they promise. They return Unavailable or Internal when the engine
+// fails.
+type Store interface {
+	OrderStore
+	InboxStore
+	BookStore
+}
+
+// OrderStore keeps the orders.
+type OrderStore interface {
+	// Open inserts the order, unless one with its Charge.Key exists: then it
+	// returns that one and writes nothing. It returns [ErrPurposeTaken] when
+	// another live order claims the purpose.
+	Open(context.Context, Change) (Order, error)
+	// Find returns the order that ref names, or [ErrNotFound].
+	Find(ctx context.Context, ref Ref) (Order, error)
+	// List returns at most Filter.Limit orders, newest first.
+	List(context.Context, Filter) ([]Order, error)
+	// Save writes the change if the stored order still has Change.Order.Version
+	// and [Change.Check] agrees under the same lock; the stored version is then
+	// one higher. It returns [ErrMoved] when another was faster.
+	Save(context.Context, Change) error
+	// Lease hands out orders that are due, earliest first, and fences them: each
+	// gets a new version and is handed to nobody else until the lease ends.
+	Lease(context.Context, LeaseRequest) (Batch, error)
+}
+
+// InboxStore keeps what channels told us until it is worked off.
+type InboxStore interface {
+	// Receive stores a notice durably. A repetition of (Channel, ID) is a nil error too.
+	Receive(context.Context, Notice) error
+	// Pending lists notices that no change has marked done, oldest first.
+	Pending(ctx context.Context, n int) ([]Notice, error)
+}
+
+// BookStore shows the books.
+type BookStore interface {
+	// Postings lists the postings of an order, oldest first; "" means of all.
+	Postings(ctx context.Context, order string) ([]Posting, error)
+	// Balances lists the accounts that are not empty, by name.
+	Balances(context.Context) ([]Balance, error)
+	// Cases lists the open cases, oldest first, and at most n of them.
+	Cases(ctx context.Context, n int) ([]Case, error)
+	// Case returns one case, open or not, or [ErrNotFound].
+	Case(ctx context.Context, id string) (Case, error)
+}
+
+// Ref names an order by exactly one of its identifiers.
+type Ref struct {
+	ID       string
+	Key      hospital.Key
+	TradeNo  TradeNo
+	RefundNo RefundNo
+	Purpose  hospital.Purpose // the live order of the purpose
+}
+
+// Filter selects orders; a zero field selects all.
+type Filter struct {
+	Patient hospital.PatientID
+	Purpose hospital.Purpose
+	State   State
+	Limit   int // default and at most 200
+}
+
+// maxList bounds a list: more than a screen is a report, not a page.
+const maxList = 200
+
+// LeaseRequest asks for due orders.
+type LeaseRequest struct {
+	Now time.Time     // business time: orders with Due not after it
+	N   int           // at most so many
+	For time.Duration // on the store's own clock
+}
+
+// Batch is what a lease yielded.
+type Batch struct {
+	Orders []Order
+	Next   time.Time // business time at which the earliest other order may be leased, zero: none has a due time
+}
+
+// Change is everything that one command writes, in one commit. An Order
+// without ID means that only the rest is written.
+type Change struct {
+	Order    Order         // as it will be, but with the version that was read
+	Lease    time.Duration // keep the order from other workers so long, on the store's clock; 0 changes no lease
+	Release  bool          // hand the order back
+	Postings []Posting
+	Notice   NoticeID // the notice that this change works off
+	Orphan   *Case    // a case that belongs to no order of ours
+	Events   []hospital.Event
+	Audit    []hospital.AuditEntry
+}
+
+// Check reports what makes the change illegal given the stored order: a state
+// that moves along no edge, a payment forgotten, a posting that does not
+// balance, money in suspense that the postings do not explain. Every store
+// asks it under its lock and writes nothing when it objects; the error is
+// Internal, because only a defect brings it here.
+func (c Change) Check(old Order) error {
+	now := c.Order
+	if now.ID != old.ID || now.Charge.Key != old.Charge.Key {
+		return illegal("another order", now.ID)
+	}
+	if !old.State.To(now.State) {
+		return illegal("state "+string(old.State)+" → "+string(now.State), now.ID)
+	}
+	if now.Live && !old.Live {
+		return illegal("a freed purpose is claimed again", now.ID)
+	}
+	if old.PaidBy != "" && now.PaidBy != old.PaidBy {
+		return illegal("paid by another attempt", now.ID)
+	}
+	if err := checkAttempts(old, now); err != nil {
+		return err
+	}
+	if err := checkRefunds(old, now); err != nil {
+		return err
+	}
+	return c.checkBooks(old)
+}
+
+func illegal(what, order string) error {
+	return &hospital.Error{Kind: hospital.Internal, Op: "payment.Change", Code: "illegal_change", Detail: what + " of " + order}
+}
+
+func checkAttempts(old, now Order) error {
+	if len(now.Attempts) < len(old.Attempts) {
+		return illegal("an attempt forgotten", now.ID)
+	}
+	for i, a := range old.Attempts {
+		b := now.Attempts[i]
+		if a.TradeNo != b.TradeNo || a.Amount != b.Amount || a.Channel != b.Channel || string(a.Request) != string(b.Request) {
+			return illegal("attempt "+string(a.TradeNo)+" rewritten", now.ID)
+		}
+		if a.State != b.State && !slices.Contains(attemptEdges[a.State], b.State) {
+			return illegal("attempt "+string(a.State)+" → "+string(b.State), now.ID)
+		}
+	}
+	return nil
+}
+
+func checkRefunds(old, now Order) error {
+	if len(now.Refunds) < len(old.Refunds) {
+		return illegal("a refund forgotten", now.ID)
+	}
+	standing := map[TradeNo]int{}
+	for i, r := range now.Refunds {
+		if r.State != RefundIsClosed {
+			standing[r.TradeNo]++
+		}
+		a, ok := now.Attempt(r.TradeNo)
+		if !ok || a.State != AttemptPaid || r.Amount != a.Amount || standing[r.TradeNo] > 1 {
+			return illegal("refund "+string(r.No)+" of what was not paid, or a second one", now.ID)
+		}
+		if i >= len(old.Refunds) {
+			continue
+		}
+		was := old.Refunds[i]
+		if was.No != r.No || was.TradeNo != r.TradeNo || was.Amount != r.Amount {
+			return illegal("refund "+string(was.No)+" rewritten", now.ID)
+		}
+		if was.State != r.State && !slices.Contains(refundEdges[was.State], r.State) {
+			return illegal("refund "+string(was.State)+" → "+string(r.State), now.ID)
+		}
+	}
+	return nil
+}
+
+func (c Change) checkBooks(old Order) error {
+	now := c.Order
+	for _, p := range c.Postings {
+		if p.Key == "" || p.Order != now.ID || !Balanced(p.Entries) {
+			return illegal("posting "+p.Key+" does not balance", now.ID)
+		}
+	}
+	if now.Held-old.Held != -moved(c.Postings, Suspense(now.ID)) || now.Owed-old.Owed != -moved(c.Postings, Payback(now.ID)) {
+		return illegal("postings do not explain the money", now.ID)
+	}
+	if now.Held < 0 || now.Owed < 0 || now.Held != 0 && (now.State.Terminal() || now.State == RefundDue || now.State == Refunding) {
+		return illegal(fmt.Sprintf("%d fen in suspense when %s", now.Held, now.State), now.ID)
+	}
+	if now.State == Refunded && old.State != Refunded && now.Owed != 0 {
+		return illegal("refunded while money is owed", now.ID)
+	}
+	return nil
+}
