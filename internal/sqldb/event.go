@@ -66,7 +66,7 @@ func (db *DB) orderEvents(ctx context.Context) error {
 		return err
 	}
 	return db.Write(ctx, func(tx *Tx) error {
-		if err := tx.lock("events"); err != nil {
+		if err := tx.Lock("events"); err != nil {
 			return err
 		}
 		_, err := tx.Exec(`UPDATE events SET seq = n.seq FROM (
@@ -77,9 +77,9 @@ func (db *DB) orderEvents(ctx context.Context) error {
 	})
 }
 
-// lock holds PostgreSQL's advisory lock of that name, in this schema, until
+// Lock holds PostgreSQL's advisory lock of that name, in this schema, until
 // the command ends. On SQLite one command runs at a time anyway.
-func (tx *Tx) lock(name string) error {
+func (tx *Tx) Lock(name string) error {
 	if tx.db.engine == SQLite {
 		return nil
 	}
