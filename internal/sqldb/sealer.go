@@ -118,7 +118,7 @@ func (s *Sealer) any(ctx context.Context) (some bool, err error) {
 }
 
 func (s *Sealer) sealBatch(tx *Tx) (int, error) {
-	if err := tx.lock("audit"); err != nil {
+	if err := tx.Lock("audit"); err != nil {
 		return 0, err
 	}
 	rows, err := Collect(tx, scanSealed, auditColumns+"WHERE seq IS NULL ORDER BY id LIMIT $1", sealBatch)

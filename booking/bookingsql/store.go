@@ -1,0 +1,322 @@
+package bookingsql
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/wxhospital/hospital"
+	"github.com/wxhospital/hospital/booking"
+	"github.com/wxhospital/hospital/internal/sqldb"
+)
+
+// DB is an open database. Stores of several packages can share one.
+type DB = sqldb.DB
+
+// Config says which database to open.
+type Config = sqldb.Config
+
+// OpenDB opens a database. It is Invalid for a bad Config, Conflict
+// database_locked when another process holds the SQLite file, Unavailable when
+// the server does not answer.
+func OpenDB(ctx context.Context, config Config) (*DB, error) { return sqldb.Open(ctx, config) }
+
+// Store is a booking.Store on SQL.
+type Store struct{ db *sqldb.DB }
+
+var _ booking.Store = (*Store)(nil)
+
+//go:embed migrations
+var migrations embed.FS
+
+// New brings the tables up to date and returns the store.
+func New(ctx context.Context, db *DB) (*Store, error) {
+	files, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return nil, &hospital.Error{Kind: hospital.Internal, Op: "bookingsql.New", Err: err}
+	}
+	if err := db.Migrate(ctx, "booking", files); err != nil {
+		return nil, err
+	}
+	return &Store{db: db}, nil
+}
+
+// Sell implements booking.Appointments.
+func (s *Store) Sell(ctx context.Context, sale booking.Sale) (booking.Appointment, error) {
+	var sold booking.Appointment
+	err := s.db.Write(ctx, func(tx *sqldb.Tx) error {
+		a := sale.Appointment
+		if err := tx.Lock("patient/" + string(a.Patient)); err != nil {
+			return err
+		}
+		history, err := readHistory(tx, hospital.UserID(a.Actor.ID), a.Patient, hospital.DateOf(a.CreatedAt))
+		if err != nil {
+			return err
+		}
+		if err := sale.Allow(history); err != nil {
+			return err
+		}
+		if sale.Quota {
+			if a.Number, err = takeNumber(tx, a.Slot); err != nil {
+				return err
+			}
+		}
+		a.Version = 1
+		if err := insert(tx, a, sale.Lease); err != nil {
+			return err
+		}
+		sold = a
+		return sqldb.AppendAudit(tx, sale.Audit)
+	})
+	return sold, err
+}
+
+// takeNumber claims a number of our quota: one that came back, otherwise the
+// next never sold. The counter row is the line in which buyers wait.
+func takeNumber(tx *sqldb.Tx, slot hospital.SlotID) (int, error) {
+	var numbers string
+	var granted, taken int
+	err := tx.QueryRow("SELECT numbers, granted, taken FROM booking_quotas WHERE slot = $1"+tx.ForUpdate(), string(slot)).
+		Scan(&numbers, &granted, &taken)
+	if missing(err) {
+		return 0, booking.ErrSlotTaken
+	}
+	if err != nil {
+		return 0, err
+	}
+	var freed int
+	err = tx.QueryRow(`DELETE FROM booking_freed WHERE slot = $1 AND number =
+		(SELECT min(number) FROM booking_freed WHERE slot = $1) RETURNING number`, string(slot)).Scan(&freed)
+	if err == nil {
+		return freed, nil
+	}
+	if !missing(err) {
+		return 0, err
+	}
+	if taken == granted {
+		return 0, booking.ErrSlotTaken
+	}
+	if _, err := tx.Exec("UPDATE booking_quotas SET taken = taken + 1 WHERE slot = $1", string(slot)); err != nil {
+		return 0, err
+	}
+	list, err := parseNumbers(numbers)
+	if err != nil {
+		return 0, err
+	}
+	return list[taken], nil
+}
+
+func missing(err error) bool { return err != nil && hospital.KindOf(err) == hospital.NotFound }
+
+func insert(tx *sqldb.Tx, a booking.Appointment, lease time.Duration) error {
+	body, err := encode(a)
+	if err != nil {
+		return err
+	}
+	until, err := leaseUntil(tx, lease)
+	if err != nil {
+		return err
+	}
+	_, err = tx.Exec(`INSERT INTO booking_appointments (id, version, state, live, patient, schedule, slot, number, visit_date,
+		department, doctor, ended_at, due_at, lease_until, body)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)`,
+		a.ID, a.Version, string(a.State), live(a), string(a.Patient), string(a.Schedule), string(a.Slot), a.Number,
+		a.Date.String(), string(a.Department), string(a.Doctor), millis(a.EndedAt), due(a), until, body)
+	return err
+}
+
+// Save implements booking.Appointments.
+func (s *Store) Save(ctx context.Context, change booking.Change) (booking.Appointment, error) {
+	var saved booking.Appointment
+	err := s.db.Write(ctx, func(tx *sqldb.Tx) error {
+		a := change.Appointment
+		var version int64
+		var state booking.State
+		err := tx.QueryRow("SELECT version, state FROM booking_appointments WHERE id = $1"+tx.ForUpdate(), a.ID).Scan(&version, &state)
+		switch {
+		case missing(err):
+			return notFound("Save")
+		case err != nil:
+			return err
+		case version != a.Version:
+			return booking.ErrStale
+		case !state.MayBecome(a.State):
+			return &hospital.Error{
+				Kind: hospital.Internal, Op: "bookingsql.Save", Code: "illegal_move",
+				Detail: fmt.Sprintf("from %s to %s", state, a.State),
+			}
+		}
+		a.Version++
+		if err := update(tx, a, change.Lease); err != nil {
+			return err
+		}
+		if change.Number == booking.FreeNumber && a.Number > 0 {
+			_, err := tx.Exec("INSERT INTO booking_freed (slot, number) VALUES ($1, $2)", string(a.Slot), a.Number)
+			if err != nil {
+				return err
+			}
+		}
+		saved = a
+		if err := sqldb.AppendEvents(tx, change.Events, change.Audit.At); err != nil {
+			return err
+		}
+		return sqldb.AppendAudit(tx, change.Audit)
+	})
+	return saved, err
+}
+
+func update(tx *sqldb.Tx, a booking.Appointment, lease time.Duration) error {
+	body, err := encode(a)
+	if err != nil {
+		return err
+	}
+	until, err := leaseUntil(tx, lease)
+	if err != nil {
+		return err
+	}
+	_, err = tx.Exec(`UPDATE booking_appointments SET version = $2, state = $3, live = $4, ended_at = $5, due_at = $6,
+		lease_until = $7, body = $8 WHERE id = $1`,
+		a.ID, a.Version, string(a.State), live(a), millis(a.EndedAt), due(a), until, body)
+	return err
+}
+
+// leaseUntil is when a lease ends by the database's clock; 0 is no lease.
+func leaseUntil(tx *sqldb.Tx, lease time.Duration) (int64, error) {
+	if lease <= 0 {
+		return 0, nil
+	}
+	now, err := tx.Now()
+	return now + lease.Milliseconds(), err
+}
+
+// Lease implements booking.Appointments.
+func (s *Store) Lease(ctx context.Context, lease booking.Lease) ([]booking.Appointment, error) {
+	var leased []booking.Appointment
+	err := s.db.Write(ctx, func(tx *sqldb.Tx) error {
+		now, err := tx.Now()
+		if err != nil {
+			return err
+		}
+		skip := ""
+		if tx.Engine() == sqldb.PostgreSQL {
+			skip = " FOR UPDATE SKIP LOCKED"
+		}
+		leased, err = sqldb.Collect(tx, scan, `UPDATE booking_appointments SET version = version + 1, lease_until = $3
+			WHERE id IN (SELECT id FROM booking_appointments WHERE due_at <= $1 AND lease_until <= $2
+				ORDER BY due_at, id LIMIT $4`+skip+`) RETURNING version, body`,
+			millis(lease.Now), now, now+lease.For.Milliseconds(), lease.N)
+		return err
+	})
+	slices.SortFunc(leased, func(a, b booking.Appointment) int { return a.DueAt.Compare(b.DueAt) })
+	return leased, err
+}
+
+// Find implements booking.Appointments.
+func (s *Store) Find(ctx context.Context, id string) (booking.Appointment, error) {
+	list, err := s.read(ctx, "SELECT version, body FROM booking_appointments WHERE id = $1", id)
+	switch {
+	case err != nil:
+		return booking.Appointment{}, err
+	case len(list) == 0:
+		return booking.Appointment{}, notFound("Find")
+	}
+	return list[0], nil
+}
+
+// List implements booking.Appointments.
+func (s *Store) List(ctx context.Context, query booking.Query) ([]booking.Appointment, error) {
+	var where []string
+	var args []any
+	equals := func(column, value string) {
+		if value != "" {
+			args = append(args, value)
+			where = append(where, column+" = $"+strconv.Itoa(len(args)))
+		}
+	}
+	equals("patient", string(query.Patient))
+	equals("schedule", string(query.Schedule))
+	if query.Live {
+		where = append(where, "live = 1")
+	}
+	if len(query.States) > 0 {
+		var marks []string
+		for _, state := range query.States {
+			args = append(args, string(state))
+			marks = append(marks, "$"+strconv.Itoa(len(args)))
+		}
+		where = append(where, "state IN ("+strings.Join(marks, ", ")+")")
+	}
+	text := "SELECT version, body FROM booking_appointments"
+	if len(where) > 0 {
+		text += " WHERE " + strings.Join(where, " AND ")
+	}
+	limit := query.Limit
+	if limit <= 0 {
+		limit = booking.DefaultListLimit
+	}
+	args = append(args, min(limit, booking.MaxListLimit))
+	return s.read(ctx, text+" ORDER BY id DESC LIMIT $"+strconv.Itoa(len(args)), args...)
+}
+
+func (s *Store) read(ctx context.Context, query string, args ...any) (list []booking.Appointment, err error) {
+	err = s.db.Read(ctx, func(tx *sqldb.Tx) (err error) {
+		list, err = sqldb.Collect(tx, scan, query, args...)
+		return err
+	})
+	return list, err
+}
+
+func scan(rows *sql.Rows) (booking.Appointment, error) {
+	var version int64
+	var body []byte
+	var a booking.Appointment
+	if err := rows.Scan(&version, &body); err != nil {
+		return a, err
+	}
+	if err := json.Unmarshal(body, &a); err != nil {
+		return a, &hospital.Error{Kind: hospital.Internal, Op: "bookingsql", Code: "bad_row", Detail: "appointment body", Err: err}
+	}
+	a.Version = version
+	return a, nil
+}
+
+func encode(a booking.Appointment) (string, error) {
+	body, err := json.Marshal(a)
+	if err != nil {
+		return "", &hospital.Error{Kind: hospital.Internal, Op: "bookingsql", Code: "bad_row", Detail: "appointment body", Err: err}
+	}
+	return string(body), nil
+}
+
+func live(a booking.Appointment) int {
+	if a.State.Live() {
+		return 1
+	}
+	return 0
+}
+
+func due(a booking.Appointment) any {
+	if a.DueAt.IsZero() {
+		return nil
+	}
+	return millis(a.DueAt)
+}
+
+// millis is an instant in Unix milliseconds; the zero time is 0.
+func millis(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMilli()
+}
+
+func notFound(op string) error {
+	return &hospital.Error{Kind: hospital.NotFound, Op: "bookingsql." + op, Code: "not_found"}
+}
