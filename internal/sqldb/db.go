@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/wxhospital/hospital"
@@ -83,6 +84,7 @@ type DB struct {
 	sqlite *sqliteEngine // nil on PostgreSQL
 	pg     *sql.DB       // nil on SQLite
 	schema string        // "" is the role's own
+	closed atomic.Bool   // PostgreSQL: Close was called
 
 	migrating sync.Mutex
 	unique    uniqueNames
@@ -135,12 +137,14 @@ func invalid(detail string) error {
 	return &hospital.Error{Kind: hospital.Invalid, Op: "sqldb.Open", Code: "bad_config", Detail: detail}
 }
 
-// Close waits for the commit that is under way, refuses those that wait and
-// gives the file or the connections back.
+// Close waits for the commit and the reads that are under way, refuses what
+// waits and gives the file or the connections back. It must not be called from
+// inside Write or Read.
 func (db *DB) Close() error {
 	if db.engine == SQLite {
 		return db.sqlite.close()
 	}
+	db.closed.Store(true)
 	return db.pg.Close()
 }
 

@@ -142,7 +142,7 @@ type uniqueNames struct {
 }
 
 // uniqueSQL lists every unique index with its columns in order.
-const uniqueSQL = `SELECT t.name, i.name, i.origin, c.name FROM sqlite_master t
+const uniqueSQL = `SELECT t.name, i.name, i.origin, coalesce(c.name, '') FROM sqlite_master t
 	JOIN pragma_index_list(t.name) i ON i."unique" = 1
 	JOIN pragma_index_info(i.name) c
 	WHERE t.type = 'table' ORDER BY t.name, i.name, c.seqno`

@@ -113,6 +113,9 @@ func (db *DB) readPostgres(ctx context.Context, fn func(*Tx) error) error {
 }
 
 func (db *DB) oncePostgres(ctx context.Context, begin string, fn func(*Tx) error) error {
+	if db.closed.Load() {
+		return closed()
+	}
 	c, err := db.begin(ctx, begin)
 	if err != nil {
 		if ctx.Err() != nil {

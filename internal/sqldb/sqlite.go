@@ -33,6 +33,7 @@ type sqliteEngine struct {
 	writer  *sqliteConn
 	pools   []*sql.DB
 	readers chan *sqliteConn
+	made    int // readers there are
 	queue   chan *command
 	closing chan struct{} // closed by close: take no more commands
 	stopped chan struct{} // closed by the writer: no command is under way
@@ -73,6 +74,7 @@ func (db *DB) openSQLite(ctx context.Context, path string, pool int) (err error)
 			return err
 		}
 		e.readers <- c
+		e.made++
 	}
 	go e.work() //nolint:contextcheck // commands bring their own contexts
 	return nil
@@ -113,6 +115,9 @@ func (e *sqliteEngine) close() error {
 	e.once.Do(func() {
 		close(e.closing)
 		<-e.stopped
+		for range e.made { // whoever reads finishes
+			<-e.readers
+		}
 		var errs []error
 		for _, p := range e.pools {
 			errs = append(errs, p.Close())
@@ -197,6 +202,11 @@ func numbered(query string) string {
 
 func (e *sqliteEngine) read(ctx context.Context, fn func(*Tx) error) (err error) {
 	var c *sqliteConn
+	select {
+	case <-e.closing:
+		return closed()
+	default:
+	}
 	select {
 	case c = <-e.readers:
 	case <-ctx.Done():

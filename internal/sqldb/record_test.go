@@ -1,0 +1,302 @@
+package sqldb_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/wxhospital/hospital"
+	"github.com/wxhospital/hospital/internal/sqldb"
+	"github.com/wxhospital/hospital/internal/sqltest"
+)
+
+var morning = time.Date(2026, 11, 23, 7, 30, 0, 0, hospital.CST)
+
+func TestNoEventAppearsBehindACursor(t *testing.T) {
+	t.Parallel()
+	sqltest.Each(t, func(t *sqltest.T) {
+		db := t.Open()
+		event := func(id string) func(*sqldb.Tx) error {
+			return func(tx *sqldb.Tx) error {
+				return sqldb.AppendEvents(tx, []hospital.Event{{Kind: "appt.booked", ID: id}}, morning)
+			}
+		}
+		require.NoError(t, db.Write(t.Context(), event("first")))
+		if t.Engine == sqldb.PostgreSQL { // on SQLite one command runs at a time
+			wrote, read := make(chan struct{}), make(chan struct{})
+			var wg sync.WaitGroup
+			wg.Go(func() {
+				if err := db.Write(t.Context(), func(tx *sqldb.Tx) error {
+					err := event("slow")(tx) // draws its id now
+					close(wrote)
+					<-read
+					return err
+				}); err != nil {
+					t.Error(err)
+				}
+			})
+			<-wrote
+			require.NoError(t, db.Write(t.Context(), event("quick")))
+			early, err := db.Events(t.Context(), 0, 10)
+			require.NoError(t, err)
+			require.Len(t, early, 2)
+			close(read)
+			wg.Wait()
+			late, err := db.Events(t.Context(), early[1].Seq, 10)
+			require.NoError(t, err)
+			require.Len(t, late, 1)
+			require.Equal(t, "slow", late[0].Event.ID)
+			return
+		}
+		require.NoError(t, db.Write(t.Context(), event("second")))
+		all, err := db.Events(t.Context(), 0, 10)
+		require.NoError(t, err)
+		require.Len(t, all, 2)
+		require.Equal(t, morning, all[0].At)
+		rest, err := db.Events(t.Context(), all[0].Seq, 10)
+		require.NoError(t, err)
+		require.Equal(t, all[1:], rest)
+	})
+}
+
+func TestAVersionNeverChanges(t *testing.T) {
+	t.Parallel()
+	sqltest.Each(t, func(t *sqltest.T) {
+		db := t.Open()
+		publish := func(version, body string, from time.Time) error {
+			return db.Write(t.Context(), func(tx *sqldb.Tx) error {
+				return sqldb.Publish(tx, sqldb.Version{
+					Kind: "policy", Version: version, Body: body, Source: "preset wuxi2018", ValidFrom: from, CreatedAt: morning,
+				})
+			})
+		}
+		require.NoError(t, publish("wuxi2018", "max: 3", morning))
+		require.NoError(t, publish("wuxi2018", "max: 3", morning.Add(time.Hour)), "the same again")
+		err := publish("wuxi2018", "max: 4", morning)
+		require.Equal(t, hospital.Conflict, hospital.KindOf(err))
+		require.Equal(t, "version_exists", hospital.CodeOf(err))
+		require.Equal(t, hospital.Invalid, hospital.KindOf(publish("", "x", morning)))
+		require.NoError(t, publish("wuxi2019", "max: 5", morning.Add(24*time.Hour)))
+
+		v, err := db.VersionAt(t.Context(), "policy", morning)
+		require.NoError(t, err)
+		require.Equal(t, "wuxi2018", v.Version)
+		require.Equal(t, "max: 3", v.Body)
+		require.Equal(t, morning, v.ValidFrom, "the first dates stay")
+		require.Len(t, v.Hash, 64)
+		v, err = db.VersionAt(t.Context(), "policy", morning.Add(48*time.Hour))
+		require.NoError(t, err)
+		require.Equal(t, "wuxi2019", v.Version)
+		_, err = db.VersionAt(t.Context(), "policy", morning.Add(-time.Second))
+		require.Equal(t, hospital.NotFound, hospital.KindOf(err))
+		v, err = db.Version(t.Context(), "policy", "wuxi2018")
+		require.NoError(t, err)
+		require.Equal(t, "preset wuxi2018", v.Source)
+		all, err := db.Versions(t.Context(), "policy")
+		require.NoError(t, err)
+		require.Len(t, all, 2)
+		require.Equal(t, "wuxi2019", all[0].Version)
+	})
+}
+
+func act(patient hospital.PatientID, object string) hospital.AuditEntry {
+	return hospital.AuditEntry{
+		At: morning, Actor: hospital.Actor{Kind: hospital.ActorUser, ID: "u1", Entry: hospital.EntryWeChat}, Purpose: "booking",
+		Action: "appointment.book", Object: object, Patient: patient, Outcome: "ok", RuleVersion: "wuxi2018",
+	}
+}
+
+func record(ctx context.Context, db *sqldb.DB, entries ...hospital.AuditEntry) error {
+	return db.Write(ctx, func(tx *sqldb.Tx) error { return sqldb.AppendAudit(tx, entries...) })
+}
+
+func sealer(tb testing.TB, db *sqldb.DB) *sqldb.Sealer {
+	tb.Helper()
+	s, err := sqldb.NewSealer(db, []byte("TESTING KEY of the sealer"))
+	require.NoError(tb, err)
+	return s
+}
+
+func TestTheTrailHoldsAPseudonym(t *testing.T) {
+	t.Parallel()
+	sqltest.Each(t, func(t *sqltest.T) {
+		db := t.Open()
+		require.NoError(t, record(t.Context(), db, act("P0001", "a1"), act("P0001", "a2"), act("P0002", "a3"), act("", "a4")))
+		var patients []string
+		require.NoError(t, db.Read(t.Context(), func(tx *sqldb.Tx) error {
+			for _, object := range []string{"a1", "a2", "a3", "a4"} {
+				var p string
+				if err := tx.QueryRow("SELECT patient FROM audit WHERE object = $1", object).Scan(&p); err != nil {
+					return err
+				}
+				patients = append(patients, p)
+			}
+			return nil
+		}))
+		require.Equal(t, patients[0], patients[1])
+		require.NotEqual(t, patients[0], patients[2])
+		require.Empty(t, patients[3])
+		require.NotContains(t, strings.Join(patients, " "), "P000")
+		want, err := db.Pseudonym("P0001")
+		require.NoError(t, err)
+		require.Equal(t, want, patients[0])
+	})
+}
+
+func TestWithoutAKeyNoPatientIsRecorded(t *testing.T) {
+	t.Parallel()
+	db := sqltest.On(t, sqldb.SQLite)(func(c *sqldb.Config) { c.PseudonymKey = nil })
+	require.Equal(t, "no_pseudonym_key", hospital.CodeOf(record(t.Context(), db, act("P0001", "a1"))))
+	require.NoError(t, record(t.Context(), db, act("", "a1")))
+}
+
+func TestSealersOfSeveralProcessesMakeOneChain(t *testing.T) {
+	t.Parallel()
+	sqltest.Each(t, func(t *sqltest.T) {
+		db := t.Open()
+		var wg sync.WaitGroup
+		for w := range 8 {
+			wg.Go(func() {
+				for i := range 25 {
+					if err := record(t.Context(), db, act("P0001", fmt.Sprint(w, i))); err != nil {
+						t.Error(err)
+					}
+					if i%5 == 0 {
+						if _, err := sealer(t, db).Seal(t.Context()); err != nil {
+							t.Error(err)
+						}
+					}
+				}
+			})
+		}
+		wg.Wait()
+		_, err := sealer(t, db).Seal(t.Context())
+		require.NoError(t, err)
+		report, err := sealer(t, db).Verify(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, sqldb.Report{Sealed: 200}, report)
+		n, err := sealer(t, db).Seal(t.Context())
+		require.NoError(t, err)
+		require.Zero(t, n)
+	})
+}
+
+func TestALongTrailIsSealedAndVerifiedInPages(t *testing.T) {
+	t.Parallel()
+	db := sqltest.On(t, sqldb.SQLite)()
+	entries := make([]hospital.AuditEntry, 2300)
+	for i := range entries {
+		entries[i] = act("P0001", fmt.Sprint(i))
+	}
+	require.NoError(t, record(t.Context(), db, entries...))
+	report, err := sealer(t, db).Verify(t.Context())
+	require.NoError(t, err)
+	require.EqualValues(t, 2300, report.Unsealed)
+	require.Equal(t, morning, report.Oldest)
+	n, err := sealer(t, db).Seal(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, 2300, n)
+	report, err = sealer(t, db).Verify(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, sqldb.Report{Sealed: 2300}, report)
+}
+
+func TestTheRunningSealerFollowsCommits(t *testing.T) {
+	t.Parallel()
+	db := sqltest.On(t, sqldb.SQLite)()
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	s := sealer(t, db)
+	go func() { ended <- s.Run(ctx) }()
+	require.NoError(t, record(t.Context(), db, act("P0001", "a1")))
+	require.Eventually(t, func() bool {
+		head, err := s.Head(t.Context(), morning)
+		return err == nil && head.Seq == 1
+	}, 10*time.Second, time.Millisecond)
+	cancel()
+	require.NoError(t, <-ended)
+}
+
+func TestTamperingIsFound(t *testing.T) {
+	t.Parallel()
+	const copyRow = `INSERT INTO audit (seq, at, actor_kind, actor_id, entry, purpose, action, object, patient, outcome, rule_version, prev, mac)
+		SELECT %s, at, actor_kind, actor_id, entry, purpose, action, 'forged', patient, outcome, rule_version, %s FROM audit WHERE seq = 5`
+	tests := map[string]struct {
+		tamper []string
+		want   []sqldb.Problem
+	}{
+		"nothing":                         {nil, nil},
+		"a changed outcome":               {[]string{"UPDATE audit SET outcome = 'denied' WHERE seq = 3"}, []sqldb.Problem{{3, "changed"}}},
+		"a changed time":                  {[]string{"UPDATE audit SET at = at + 1 WHERE seq = 1"}, []sqldb.Problem{{1, "changed"}}},
+		"text moved between columns":      {[]string{"UPDATE audit SET action = 'appointment', object = '.book' || object WHERE seq = 2"}, []sqldb.Problem{{2, "changed"}}},
+		"a row deleted in the middle":     {[]string{"DELETE FROM audit WHERE seq = 3"}, []sqldb.Problem{{4, "missing"}}},
+		"the first row deleted":           {[]string{"DELETE FROM audit WHERE seq = 1"}, []sqldb.Problem{{2, "missing"}}},
+		"the end cut off":                 {[]string{"DELETE FROM audit WHERE seq > 3"}, []sqldb.Problem{{5, "cut"}}},
+		"everything deleted":              {[]string{"DELETE FROM audit"}, []sqldb.Problem{{5, "cut"}}},
+		"a gap closed by renumbering":     {[]string{"DELETE FROM audit WHERE seq = 3", "UPDATE audit SET seq = 3 WHERE seq = 4", "UPDATE audit SET seq = 4 WHERE seq = 5"}, []sqldb.Problem{{3, "changed"}, {4, "changed"}, {5, "cut"}}},
+		"two rows in another order":       {[]string{"UPDATE audit SET seq = 99 WHERE seq = 2", "UPDATE audit SET seq = 2 WHERE seq = 3", "UPDATE audit SET seq = 3 WHERE seq = 99"}, []sqldb.Problem{{2, "changed"}, {3, "changed"}, {4, "reordered"}}},
+		"a row with a forged mac":         {[]string{fmt.Sprintf(copyRow, "6", "mac, '"+strings.Repeat("0", 64)+"'")}, []sqldb.Problem{{6, "changed"}}},
+		"a row with a copied mac":         {[]string{fmt.Sprintf(copyRow, "6", "prev, mac")}, []sqldb.Problem{{6, "changed"}}},
+		"a row in front of the first":     {[]string{fmt.Sprintf(copyRow, "-7", "prev, mac")}, []sqldb.Problem{{-7, "changed"}, {1, "missing"}}},
+		"the last row unsealed, resealed": {[]string{"UPDATE audit SET seq = NULL, mac = '', outcome = 'denied' WHERE seq = 5"}, []sqldb.Problem{{5, "cut"}}},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			sqltest.Each(t, func(t *sqltest.T) {
+				db := t.Open()
+				s := sealer(t, db)
+				for i := range 5 {
+					require.NoError(t, record(t.Context(), db, act("P0001", fmt.Sprint("a", i))))
+				}
+				_, err := s.Seal(t.Context())
+				require.NoError(t, err)
+				head, err := s.Head(t.Context(), morning)
+				require.NoError(t, err)
+				require.NoError(t, db.Write(t.Context(), func(tx *sqldb.Tx) error {
+					for _, statement := range test.tamper {
+						n, err := tx.Exec(statement)
+						if err != nil {
+							return err
+						}
+						require.Positive(t, n, statement)
+					}
+					return nil
+				}))
+				_, err = s.Seal(t.Context()) // as the running sealer would
+				require.NoError(t, err)
+				report, err := s.Verify(t.Context(), head)
+				require.NoError(t, err)
+				require.Equal(t, test.want, report.Problems)
+				require.Equal(t, len(test.want) == 0, report.OK())
+			})
+		})
+	}
+}
+
+func TestAHeadThatWeDidNotSignProvesNothing(t *testing.T) {
+	t.Parallel()
+	db := sqltest.On(t, sqldb.SQLite)()
+	require.NoError(t, record(t.Context(), db, act("P0001", "a1")))
+	s := sealer(t, db)
+	_, err := s.Seal(t.Context())
+	require.NoError(t, err)
+	head, err := s.Head(t.Context(), morning)
+	require.NoError(t, err)
+	head.At = head.At.Add(time.Hour)
+	report, err := s.Verify(t.Context(), head)
+	require.NoError(t, err)
+	require.Equal(t, []sqldb.Problem{{1, "forged_head"}}, report.Problems)
+	other, err := sqldb.NewSealer(db, []byte("TESTING KEY of somebody else"))
+	require.NoError(t, err)
+	report, err = other.Verify(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, []sqldb.Problem{{1, "changed"}}, report.Problems)
+	_, err = sqldb.NewSealer(db, []byte("short"))
+	require.Equal(t, hospital.Invalid, hospital.KindOf(err))
+}
