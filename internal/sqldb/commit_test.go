@@ -10,6 +10,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/fstest"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -20,6 +21,8 @@ import (
 	"github.com/wxhospital/hospital/internal/sqldb"
 	"github.com/wxhospital/hospital/internal/sqltest"
 )
+
+var errNoRoom = &hospital.Error{Kind: hospital.Unavailable, Code: "disk_full"}
 
 func liteT(t *testing.T) *sqltest.T {
 	t.Helper()
@@ -62,7 +65,7 @@ func TestAMergedCommitThatFailsIsRepeatedOneByOne(t *testing.T) {
 	var commits, ran atomic.Int32
 	db.BreakCommits(func() error {
 		if commits.Add(1) == 1 {
-			return errors.New("the disk said no")
+			return errNoRoom
 		}
 		return nil
 	})
@@ -77,7 +80,7 @@ func TestAMergedCommitThatFailsIsRepeatedOneByOne(t *testing.T) {
 	lost := 0
 	for _, err := range errs {
 		if err != nil { // a group of one has nobody to be parted from
-			require.Equal(t, "commit_failed", hospital.CodeOf(err))
+			require.ErrorIs(t, err, errNoRoom)
 			lost++
 		}
 	}
@@ -88,11 +91,27 @@ func TestAMergedCommitThatFailsIsRepeatedOneByOne(t *testing.T) {
 func TestACommandThatCannotBeCommittedIsUnavailable(t *testing.T) {
 	t.Parallel()
 	db := withTaken(liteT(t))
-	db.BreakCommits(func() error { return errors.New("the disk said no") })
+	db.BreakCommits(func() error { return errNoRoom })
 	for _, err := range together(t, db, take(1), take(2), take(3)) {
 		require.Equal(t, hospital.Unavailable, hospital.KindOf(err), "%v", err)
 	}
 	require.Empty(t, numbers(t, db))
+}
+
+func TestAConstraintThatFailsAtTheCommitIsNoOutage(t *testing.T) {
+	t.Parallel()
+	sqltest.Each(t, func(t *sqltest.T) {
+		db := withTaken(t)
+		require.NoError(t, db.Migrate(t.Context(), "child", fstest.MapFS{"00001_child.sql": {Data: []byte("-- +goose Up\n" +
+			"CREATE TABLE child (id BIGINT PRIMARY KEY, parent BIGINT REFERENCES taken (id) DEFERRABLE INITIALLY DEFERRED);\n")}}))
+		err := db.Write(t.Context(), func(tx *sqldb.Tx) error {
+			_, err := tx.Exec("INSERT INTO child (id, parent) VALUES (1, 9)")
+			return err
+		})
+		require.Equal(t, hospital.Internal, hospital.KindOf(err), "%v", err)
+		require.Equal(t, "constraint_violation", hospital.CodeOf(err))
+		require.NoError(t, db.Write(t.Context(), take(1)))
+	})
 }
 
 func TestAnyMixOfCommandsCommitsExactlyTheGoodOnes(t *testing.T) {

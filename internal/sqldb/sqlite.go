@@ -435,12 +435,12 @@ func (e *sqliteEngine) end(ctx context.Context) error {
 	if err == nil {
 		return nil
 	}
-	broken := diskFailed(err)
-	e.rollback(ctx)
-	if broken {
-		return &hospital.Error{Kind: hospital.Indeterminate, Op: "sqldb.Write", Code: "disk_failed", Err: err}
+	if diskFailed(err) {
+		err = &hospital.Error{Kind: hospital.Indeterminate, Op: "sqldb.Write", Code: "disk_failed", Err: err}
 	}
-	return &hospital.Error{Kind: hospital.Unavailable, Op: "sqldb.Write", Code: "commit_failed", Err: err}
+	err = e.db.classify(ctx, e.writer, err)
+	e.rollback(ctx)
+	return err
 }
 
 func (e *sqliteEngine) fault() error {

@@ -19,7 +19,8 @@ const pollEvery = time.Second
 
 // Advance does every job that is due now and returns when the next one is,
 // the zero time when none waits. A job that fails is given back and does not
-// fail Advance; a store that fails does.
+// fail Advance; a store that fails does. Jobs taken together are waited for
+// together: give a slow kind a Jobs of its own.
 func (j *Jobs) Advance(ctx context.Context) (next time.Time, err error) {
 	kinds := slices.Sorted(maps.Keys(j.cfg.Handlers))
 	for {
