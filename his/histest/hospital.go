@@ -156,12 +156,17 @@ func (t turn) refuse(kind hospital.Kind, code, detail string) error {
 // today is the hospital's day.
 func (t turn) today() hospital.Date { return hospital.DateOf(t.now) }
 
-// do lets one command in after the other. It returns when everything the
-// command journaled is on the disk.
+// do lets a command in from outside, if its caller is still there.
 func (h *Hospital) do(ctx context.Context, op string, command func(turn) error) error {
 	if err := reachable(ctx, op); err != nil {
 		return err
 	}
+	return h.act(op, command)
+}
+
+// act lets one command in after the other. It returns when everything the
+// command journaled is on the disk.
+func (h *Hospital) act(op string, command func(turn) error) error {
 	seq, err := func() (int64, error) {
 		h.mu.Lock()
 		defer h.mu.Unlock()

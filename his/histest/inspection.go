@@ -20,6 +20,16 @@ func (h *Hospital) Everyone() (all []hospital.Registration) {
 	return all
 }
 
+// People returns every patient the hospital knows, in the order of their ids.
+func (h *Hospital) People() (all []hospital.Patient) {
+	h.look(func() {
+		for _, id := range slices.Sorted(maps.Keys(h.state.patients)) {
+			all = append(all, copyPatient(h.state.patients[id]))
+		}
+	})
+	return all
+}
+
 // Ledger returns every settlement row the hospital booked, in order.
 func (h *Hospital) Ledger() (rows []his.Settlement) {
 	h.look(func() {

@@ -1,7 +1,6 @@
 package histest
 
 import (
-	"context"
 	"time"
 
 	"github.com/wxhospital/hospital"
@@ -96,9 +95,4 @@ func (w *Till) Settle(bill his.BillID) (answer his.Payment, err error) {
 		return t.record(e)
 	})
 	return answer, err
-}
-
-// act lets somebody inside the hospital do something: they are always reachable.
-func (h *Hospital) act(op string, command func(turn) error) error {
-	return h.do(context.Background(), op, command)
 }
