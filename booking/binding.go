@@ -125,10 +125,10 @@ func (d *Desk) Appointment(ctx context.Context, scope hospital.PatientScope, id 
 	if err == nil && a.Patient != patient {
 		err = &hospital.Error{Kind: hospital.NotFound}
 	}
-	if hospital.KindOf(err) == hospital.NotFound && err != nil {
-		return Appointment{}, &hospital.Error{Kind: hospital.NotFound, Op: "booking.Appointment", Code: "not_found", Message: "没有找到该预约。"}
+	if err != nil {
+		return Appointment{}, absentAlike("booking.Appointment", err)
 	}
-	return a, err
+	return a, nil
 }
 
 // Resolve decides an appointment of the manual list: a member of staff has

@@ -27,7 +27,7 @@ type CancelRequest struct {
 func (d *Desk) Cancel(ctx context.Context, request CancelRequest) (Appointment, error) {
 	a, err := d.Store.Find(ctx, request.ID)
 	if err != nil {
-		return Appointment{}, err
+		return Appointment{}, absentAlike("booking.Cancel", err)
 	}
 	if err := d.mayCancel(ctx, a, request); err != nil {
 		return Appointment{}, err
@@ -60,7 +60,7 @@ func (d *Desk) mayCancel(ctx context.Context, a Appointment, request CancelReque
 				return err
 			}
 			if !holds(bound, a.Patient) {
-				return &hospital.Error{Kind: hospital.NotFound, Op: op, Code: "not_found", Message: "没有找到该预约。"}
+				return absentAlike(op, &hospital.Error{Kind: hospital.NotFound})
 			}
 		}
 		policy, err := d.policy(ctx, a.Policy)
@@ -82,6 +82,15 @@ func (d *Desk) mayCancel(ctx context.Context, a Appointment, request CancelReque
 	case ByUnpaid, ByRefusal, ByDoubt:
 	}
 	return &hospital.Error{Kind: hospital.Invalid, Op: op, Code: "bad_request", Detail: "Cause: want patient, staff or suspended"}
+}
+
+// absentAlike gives a foreign appointment and an absent one the same answer;
+// other failures pass.
+func absentAlike(op string, err error) error {
+	if hospital.KindOf(err) != hospital.NotFound {
+		return err
+	}
+	return &hospital.Error{Kind: hospital.NotFound, Op: op, Code: "not_found", Message: "没有找到该预约，请返回后重试。"}
 }
 
 func holds(bound []Binding, patient hospital.PatientID) bool {

@@ -218,10 +218,34 @@ func ParsePolicy(data []byte) (Policy, error) {
 	if err := decoder.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
 		return invalid("policy file: more than one document")
 	}
+	var document yaml.Node
+	if err := yaml.Unmarshal(data, &document); err != nil {
+		return invalid("policy file: " + err.Error())
+	}
+	if err := plain(&document); err != nil {
+		return invalid("policy file: " + err.Error())
+	}
 	if err := p.validate(); err != nil {
 		return invalid(err.Error())
 	}
 	return p, nil
+}
+
+// plain refuses what YAML would quietly bend: a number with a fraction, which
+// the decoder truncates, and an alias, which repeats what nobody wrote.
+func plain(node *yaml.Node) error {
+	if node.Kind == yaml.AliasNode || node.Anchor != "" {
+		return fmt.Errorf("line %d: anchors and aliases are not allowed", node.Line)
+	}
+	if node.Kind == yaml.ScalarNode && node.Tag == "!!float" {
+		return fmt.Errorf("line %d: %s is not a whole number", node.Line, node.Value)
+	}
+	for _, child := range node.Content {
+		if err := plain(child); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (p *Policy) validate() error {

@@ -132,11 +132,14 @@ func (d *Desk) forgotten(ctx context.Context, a Appointment) (Appointment, error
 	if !now.Before(a.Start) {
 		return d.toManual(ctx, a, "the HIS does not know the registration")
 	}
-	return d.save(ctx, a, move{events: []string{"appt.forgotten"}, apply: func(a *Appointment) {
+	a, err := d.save(ctx, a, move{keep: true, events: []string{"appt.forgotten"}, apply: func(a *Appointment) {
 		a.State, a.Deadline, a.DueAt, a.Tries = Confirming, d.confirmUntil(*a, now), now, 0
 		a.PaidAtHIS = false
-		a.AskedAt = now.Add(-d.CallTimeout - d.Assurances.Confirm.Quiet) // the HIS has just been asked: it is quiet
 	}})
+	if err != nil {
+		return a, err
+	}
+	return d.tellAgain(ctx, a, false)
 }
 
 // silent puts off the question of a HIS that does not answer.

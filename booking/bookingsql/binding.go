@@ -3,6 +3,7 @@ package bookingsql
 import (
 	"context"
 	"database/sql"
+	"slices"
 	"time"
 
 	"github.com/wxhospital/hospital"
@@ -39,7 +40,7 @@ func (s *Store) Bind(ctx context.Context, command booking.BindCommand) error {
 		}
 		events := command.Events
 		if holder != "" {
-			events = append(events[:len(events):len(events)], command.Taken...)
+			events = slices.Concat(events, command.Taken)
 		}
 		if err := sqldb.AppendEvents(tx, events, command.Audit.At); err != nil {
 			return err

@@ -74,6 +74,7 @@ func change(a booking.Appointment) booking.Change {
 }
 
 func must[T any](t *testing.T) func(T, error) T {
+	t.Helper()
 	return func(value T, err error) T {
 		t.Helper()
 		if err != nil {
@@ -122,6 +123,7 @@ func canonical(a booking.Appointment) booking.Appointment {
 }
 
 func everyFieldSurvives(t *testing.T, store booking.Store) {
+	t.Helper()
 	ctx := t.Context()
 	a := must[booking.Appointment](t)(store.Sell(ctx, sale(sample(1))))
 	a.State, a.Cause, a.Reason = booking.Cancelling, booking.ByDoubt, "because"
@@ -151,6 +153,7 @@ func unset(value reflect.Value) []string {
 }
 
 func staleVersionIsRefused(t *testing.T, store booking.Store) {
+	t.Helper()
 	ctx := t.Context()
 	first := must[booking.Appointment](t)(store.Sell(ctx, sale(sample(1))))
 	first.State = booking.Confirming
@@ -164,6 +167,7 @@ func staleVersionIsRefused(t *testing.T, store booking.Store) {
 }
 
 func illegalMoveIsRefused(t *testing.T, store booking.Store) {
+	t.Helper()
 	ctx := t.Context()
 	a := must[booking.Appointment](t)(store.Sell(ctx, sale(sample(1))))
 	a.State = booking.Refused
@@ -174,6 +178,7 @@ func illegalMoveIsRefused(t *testing.T, store booking.Store) {
 }
 
 func rulesSeeHistory(t *testing.T, store booking.Store) {
+	t.Helper()
 	ctx := t.Context()
 	ok(t, store.Bind(ctx, bind("u1", "P1", nil)))
 	live := must[booking.Appointment](t)(store.Sell(ctx, sale(sample(1))))
@@ -220,6 +225,7 @@ func canonicalHistory(history booking.History) booking.History {
 }
 
 func refusedSaleWritesNothing(t *testing.T, store booking.Store) {
+	t.Helper()
 	ctx := t.Context()
 	ok(t, store.Grant(ctx, []booking.QuotaSlot{{Slot: "S1-1", Schedule: "S1", Numbers: []int{1}}}))
 	refused := sale(sample(1))
@@ -246,6 +252,7 @@ func refuse(ctx context.Context, store booking.Store, a booking.Appointment, fat
 }
 
 func quotaSellsFreedFirst(t *testing.T, store booking.Store) {
+	t.Helper()
 	ctx := t.Context()
 	grant := []booking.QuotaSlot{{Slot: "S1-1", Schedule: "S1", Numbers: []int{2, 4, 6}}}
 	ok(t, store.Grant(ctx, grant))
@@ -265,6 +272,7 @@ func quotaSellsFreedFirst(t *testing.T, store booking.Store) {
 }
 
 func burntNumberStaysGone(t *testing.T, store booking.Store) {
+	t.Helper()
 	ctx := t.Context()
 	ok(t, store.Grant(ctx, []booking.QuotaSlot{{Slot: "S1-1", Schedule: "S1", Numbers: []int{1}}}))
 	a := must[booking.Appointment](t)(sellQuota(ctx, store, 1))
@@ -274,6 +282,7 @@ func burntNumberStaysGone(t *testing.T, store booking.Store) {
 }
 
 func hundredPatientsShareTwenty(t *testing.T, store booking.Store) {
+	t.Helper()
 	ctx := t.Context()
 	numbers := make([]int, 20)
 	for i := range numbers {
@@ -312,6 +321,7 @@ func atOnce(n int, f func(int)) {
 }
 
 func patientBooksTwiceAtOnce(t *testing.T, store booking.Store) {
+	t.Helper()
 	ctx := t.Context()
 	var mu sync.Mutex
 	sold := 0
@@ -344,6 +354,7 @@ func unleased(t *testing.T, store booking.Store, a booking.Appointment) booking.
 }
 
 func dueRowsAreFenced(t *testing.T, store booking.Store) {
+	t.Helper()
 	ctx := t.Context()
 	early, late, never := sample(1), sample(2), sample(3)
 	early.DueAt, late.DueAt, never.DueAt = noon.Add(-time.Minute), noon.Add(time.Minute), time.Time{}
@@ -377,6 +388,7 @@ func ids(list []booking.Appointment) []string {
 }
 
 func lapsedLeaseIsTakenOver(t *testing.T, store booking.Store) {
+	t.Helper()
 	ctx := t.Context()
 	a := unleased(t, store, sample(1))
 	lease := booking.Lease{Now: noon, N: 10, For: time.Nanosecond}
@@ -392,6 +404,7 @@ func lapsedLeaseIsTakenOver(t *testing.T, store booking.Store) {
 }
 
 func listsSelect(t *testing.T, store booking.Store) {
+	t.Helper()
 	ctx := t.Context()
 	var all []string
 	for n := range 5 {
@@ -420,6 +433,7 @@ func listsSelect(t *testing.T, store booking.Store) {
 }
 
 func policyIsImmutable(t *testing.T, store booking.Store) {
+	t.Helper()
 	ctx := t.Context()
 	early := booking.PolicyVersion{Version: "p@1", Hash: "h1", Body: []byte("一"), Source: "test", ValidFrom: noon}
 	late := booking.PolicyVersion{Version: "p@2", Hash: "h2", Body: []byte("二"), Source: "test", ValidFrom: noon.Add(time.Hour)}
@@ -452,6 +466,7 @@ func bind(user hospital.UserID, patient hospital.PatientID, allow func(hospital.
 }
 
 func takeOverMovesThePatient(t *testing.T, store booking.Store) {
+	t.Helper()
 	ctx := t.Context()
 	ok(t, store.Bind(ctx, bind("u1", "P1", nil)))
 	ok(t, store.Bind(ctx, bind("u1", "P1", nil)))
@@ -470,6 +485,7 @@ func takeOverMovesThePatient(t *testing.T, store booking.Store) {
 }
 
 func bindsAtOnceRespectTheLimit(t *testing.T, store booking.Store) {
+	t.Helper()
 	ctx := t.Context()
 	full := func(_ hospital.UserID, held int) error {
 		if held >= 4 {
@@ -487,6 +503,7 @@ func bindsAtOnceRespectTheLimit(t *testing.T, store booking.Store) {
 }
 
 func unlockForgives(t *testing.T, store booking.Store) {
+	t.Helper()
 	ctx := t.Context()
 	command := booking.UnlockCommand{
 		ID: hospital.NewID("u", noon), Patient: "P1", At: noon, Events: []hospital.Event{{Kind: "lock.unlocked", ID: "u"}},
