@@ -134,7 +134,7 @@ func (c *Cashier) stepClose(ctx context.Context, o Order, no TradeNo) (Order, er
 func (d *draft) absent(a *Attempt) {
 	left := d.c.quiet - d.c.wall().Sub(a.Sent)
 	if left > 0 {
-		a.Next = d.now.Add(left)
+		a.Next = d.now.Add(left.Truncate(time.Millisecond) + time.Millisecond)
 		return
 	}
 	a.State, a.Next = AttemptClosed, time.Time{}

@@ -28,8 +28,7 @@ func (c *Cashier) stepDeliver(ctx context.Context, o Order) (Order, error) {
 			d.to(Delivering, "")
 			d.o.Until = d.now.Add(c.deadline)
 		}
-		d.o.Tries++
-		d.o.Next = d.now.Add(spread(d.o.ID, backoff(d.o.Tries, deliverRetry, deliverRetryMax)))
+		d.again()
 	})
 	if err != nil {
 		return o, err
@@ -59,11 +58,11 @@ func (c *Cashier) stepDeliver(ctx context.Context, o Order) (Order, error) {
 // because of it is asked about again and again, slowly.
 func (c *Cashier) stepWithdraw(ctx context.Context, o Order) (Order, error) {
 	o, err := c.decide(ctx, o, func(d *draft) {
-		d.o.Tries++
-		d.o.Next = d.now.Add(c.slow)
 		if d.o.State == Withdrawing {
-			d.o.Next = d.now.Add(spread(d.o.ID, backoff(d.o.Tries, deliverRetry, deliverRetryMax)))
+			d.again()
+			return
 		}
+		d.o.Next = d.now.Add(c.slow)
 	})
 	if err != nil {
 		return o, err
@@ -89,6 +88,16 @@ func (c *Cashier) stepWithdraw(ctx context.Context, o Order) (Order, error) {
 		}
 		return nil
 	})
+}
+
+// again counts a call of the deliverer and says when the next one is due, the
+// last at the deadline.
+func (d *draft) again() {
+	d.o.Tries++
+	d.o.Next = d.now.Add(spread(d.o.ID, backoff(d.o.Tries, deliverRetry, deliverRetryMax)))
+	if d.now.Before(d.o.Until) {
+		d.o.Next = earlier(d.o.Next, d.o.Until)
+	}
 }
 
 // withdraw begins to undo a delivery.

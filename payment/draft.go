@@ -175,5 +175,5 @@ func backoff(tries int, first, limit time.Duration) time.Duration {
 func spread(order string, d time.Duration) time.Duration {
 	h := fnv.New32a()
 	_, _ = h.Write([]byte(order)) // a hash never fails
-	return d - d/8*time.Duration(h.Sum32()%64)/64
+	return (d - d/8*time.Duration(h.Sum32()%64)/64).Truncate(time.Millisecond)
 }

@@ -304,11 +304,11 @@ func (d *draft) refunded(r *Refund, from Account) {
 	}
 	goingBack := d.o.State == RefundDue || d.o.State == Refunding || d.o.State == Manual && d.o.Held == 0
 	switch {
-	case r.TradeNo != d.o.PaidBy && d.o.State.Terminal():
-		d.event("order.excess_refunded")
 	case goingBack && d.o.Owed == 0:
 		d.to(Refunded, r.Cause)
 		d.event("order.refunded")
+	case r.TradeNo != d.o.PaidBy:
+		d.event("order.excess_refunded")
 	}
 }
 

@@ -31,6 +31,8 @@ type Fault struct {
 	// Gate holds the request back until it is closed or yields. A caller that
 	// gives up first gets Indeterminate, and the request still arrives later.
 	Gate <-chan struct{}
+	// Reached is closed when the request stands at the gate.
+	Reached chan<- struct{}
 }
 
 // FaultKind is the sort of a fault.
@@ -42,6 +44,7 @@ const (
 	LoseRequest FaultKind = "lose_request" // nothing happens, the caller learns nothing
 	Dead        FaultKind = "dead"         // nothing happens, and the caller knows
 	Refuse      FaultKind = "refuse"       // a definite no
+	Late        FaultKind = "late"         // the caller learns nothing, and it happens at Arrive
 	WrongAmount FaultKind = "wrong_amount" // the answer tells one fen more
 )
 
@@ -77,6 +80,8 @@ type Till struct {
 	late    []payment.Notice
 	notices int
 	calls   map[Call]int
+
+	onTheWay []func()
 }
 
 type trade struct {
@@ -140,6 +145,9 @@ func (t *Till) fault(call Call) Fault {
 func cross[T any](ctx context.Context, t *Till, call Call, effect func() (T, error)) (T, error) {
 	var none T
 	f := t.fault(call)
+	if f.Reached != nil {
+		close(f.Reached)
+	}
 	if f.Gate != nil {
 		select {
 		case <-f.Gate:
@@ -159,6 +167,11 @@ func cross[T any](ctx context.Context, t *Till, call Call, effect func() (T, err
 		return none, tillError(hospital.Unavailable, "dead", "")
 	case LoseRequest:
 		return none, tillError(hospital.Indeterminate, "lost", "request lost")
+	case Late:
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		t.onTheWay = append(t.onTheWay, func() { _, _ = effect() }) // nobody waits for the answer
+		return none, tillError(hospital.Indeterminate, "lost", "still on its way")
 	case Refuse:
 		return none, tillError(hospital.Rejected, f.Code, "")
 	case LoseAnswer:
@@ -175,6 +188,17 @@ func cross[T any](ctx context.Context, t *Till, call Call, effect func() (T, err
 		return answer, err
 	}
 	return effect()
+}
+
+// Arrive lets the requests happen that were Late.
+func (t *Till) Arrive() {
+	t.mu.Lock()
+	requests := t.onTheWay
+	t.onTheWay = nil
+	t.mu.Unlock()
+	for _, request := range requests {
+		request()
+	}
 }
 
 // Prepay implements payment.Channel.
@@ -409,6 +433,20 @@ func (t *Till) Post() {
 	for _, n := range slices.Backward(late) {
 		t.notify(n)
 	}
+}
+
+// Remind tells of a payment again, under another ID, as the day's bill would.
+func (t *Till) Remind(no payment.TradeNo) {
+	t.mu.Lock()
+	known := t.trades[no]
+	if known == nil || !known.State.Paid() {
+		t.mu.Unlock()
+		return
+	}
+	told := known.Trade
+	notice := t.notice(payment.Notice{Trade: &told})
+	t.mu.Unlock()
+	t.notify(*notice)
 }
 
 // Taken is what the payer of a trade gave.
