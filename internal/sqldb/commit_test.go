@@ -114,6 +114,34 @@ func TestAConstraintThatFailsAtTheCommitIsNoOutage(t *testing.T) {
 	})
 }
 
+func TestAFullDiskFailsTheLargeCommandAlone(t *testing.T) {
+	t.Parallel()
+	db := withTaken(liteT(t))
+	require.NoError(t, db.Write(t.Context(), func(tx *sqldb.Tx) error {
+		var pages, limit int
+		if err := tx.QueryRow("PRAGMA page_count").Scan(&pages); err != nil {
+			return err
+		}
+		return tx.QueryRow(fmt.Sprintf("PRAGMA max_page_count = %d", pages+20)).Scan(&limit)
+	}))
+	large := func(tx *sqldb.Tx) error {
+		if err := take(100)(tx); err != nil {
+			return err
+		}
+		_, err := tx.Exec("INSERT INTO taken (no, id, who) VALUES (101, 101, $1)", strings.Repeat("x", 1<<20))
+		return err
+	}
+	errs := together(t, db, take(1), take(2), large, take(3), take(4))
+	require.Equal(t, hospital.Unavailable, hospital.KindOf(errs[2]), "%v", errs[2])
+	require.Equal(t, "disk_full", hospital.CodeOf(errs[2]))
+	for i, err := range errs {
+		if i != 2 {
+			require.NoError(t, err)
+		}
+	}
+	require.Equal(t, []int{1, 2, 3, 4}, numbers(t, db))
+}
+
 func TestAnyMixOfCommandsCommitsExactlyTheGoodOnes(t *testing.T) {
 	t.Parallel()
 	db := withTaken(liteT(t), func(c *sqldb.Config) { c.Group = 8 })
