@@ -40,6 +40,14 @@ func (n *Node) Text() string {
 	return strings.TrimFunc(n.text.String(), unicode.IsSpace)
 }
 
+// Raw returns the characters directly inside the element, as they are.
+func (n *Node) Raw() string {
+	if n == nil {
+		return ""
+	}
+	return n.text.String()
+}
+
 // Find follows a path of local names through first children and returns the
 // element at its end, nil when a step is missing.
 func (n *Node) Find(path ...string) *Node {
@@ -304,18 +312,19 @@ func legalReference(reference string) bool {
 
 // legal replaces what XML forbids by a space, so that words stay apart.
 func legal(text string) string {
-	if utf8.ValidString(text) && strings.IndexFunc(text, forbidden) < 0 {
+	if utf8.ValidString(text) && strings.IndexFunc(text, Forbidden) < 0 {
 		return text
 	}
 	return strings.Map(func(r rune) rune {
-		if forbidden(r) {
+		if Forbidden(r) {
 			return ' '
 		}
 		return r
 	}, strings.ToValidUTF8(text, " "))
 }
 
-func forbidden(r rune) bool {
+// Forbidden reports whether XML 1.0 cannot carry the character.
+func Forbidden(r rune) bool {
 	return r < 0x20 && r != '\t' && r != '\n' && r != '\r' || r == 0xFFFE || r == 0xFFFF
 }
 

@@ -112,7 +112,7 @@ func (d Dialect) message(element string, params []Param, header string) (Message
 		if !validName(param.Name) {
 			return Message{}, badRequest("parameter: want an XML name")
 		}
-		if !utf8.ValidString(param.Value) || strings.ContainsFunc(param.Value, forbidden) {
+		if !utf8.ValidString(param.Value) || strings.ContainsFunc(param.Value, Forbidden) {
 			return Message{}, badRequest("parameter " + param.Name + ": a character that XML cannot carry")
 		}
 		fmt.Fprintf(&body, "<%s>%s</%s>", param.Name, escape(param.Value), param.Name)
@@ -181,7 +181,7 @@ const (
 
 // header makes the token anew: a far side may refuse a nonce it has seen.
 func (u *UsernameToken) header() (string, error) {
-	if !utf8.ValidString(u.Username+u.Password) || strings.ContainsFunc(u.Username+u.Password, forbidden) {
+	if !utf8.ValidString(u.Username+u.Password) || strings.ContainsFunc(u.Username+u.Password, Forbidden) {
 		return "", badRequest("security: a character that XML cannot carry")
 	}
 	kind, password, extra := "PasswordText", u.Password, ""
