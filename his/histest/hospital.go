@@ -26,6 +26,10 @@ type Config struct {
 	Seed int
 	// HoldFor is how long a hold lives. Default: DefaultHoldFor.
 	HoldFor time.Duration
+	// SlotNumbers is how many numbers every slot has. Over an existing journal 0
+	// means "as it was". Example: 20. Default: few for an expert, more for an
+	// ordinary clinic, as a hospital has them.
+	SlotNumbers int
 	// Quota is how many numbers of every slot belong to the platform from the
 	// start; the window and the kiosk cannot sell them. Example: 2. Default: 0,
 	// the hospital sells every number itself.
@@ -53,9 +57,10 @@ type Hospital struct {
 
 // opening is the first line of the journal.
 type opening struct {
-	At    time.Time
-	Seed  int
-	Quota int
+	At          time.Time
+	Seed        int
+	SlotNumbers int
+	Quota       int
 }
 
 // NewHospital opens a hospital, or reopens the one whose journal lies in
@@ -66,6 +71,8 @@ func NewHospital(config Config) (*Hospital, error) {
 	switch {
 	case config.HoldFor < 0:
 		return nil, refuse(hospital.Invalid, op, "bad_config", "HoldFor is negative")
+	case config.SlotNumbers < 0:
+		return nil, refuse(hospital.Invalid, op, "bad_config", "SlotNumbers is negative")
 	case config.Quota < 0:
 		return nil, refuse(hospital.Invalid, op, "bad_config", "Quota is negative")
 	}
@@ -82,7 +89,9 @@ func NewHospital(config Config) (*Hospital, error) {
 	}
 	h.journal = journal
 	if len(effects) == 0 {
-		first := effect{Kind: opened, Opening: &opening{At: h.clock(), Seed: config.Seed, Quota: config.Quota}}
+		first := effect{Kind: opened, Opening: &opening{
+			At: h.clock(), Seed: config.Seed, SlotNumbers: config.SlotNumbers, Quota: config.Quota,
+		}}
 		if err := h.commit(h.clock(), first); err != nil {
 			return nil, err
 		}

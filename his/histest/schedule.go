@@ -34,6 +34,8 @@ type clinic struct {
 type workday struct {
 	clinics []*clinic
 	byID    map[hospital.ScheduleID]*clinic
+
+	slotNumbers int // 0 is as usual
 }
 
 // workday returns the timetable of the day, made from the roster alone.
@@ -44,7 +46,7 @@ func (h *Hospital) workday(day hospital.Date) *workday {
 	if len(h.days) >= maxWorkdays {
 		clear(h.days)
 	}
-	d := &workday{byID: map[hospital.ScheduleID]*clinic{}}
+	d := &workday{byID: map[hospital.ScheduleID]*clinic{}, slotNumbers: h.opening.SlotNumbers}
 	weekday := int(day.Weekday())
 	for _, dept := range h.staff.departments {
 		for _, session := range []hospital.Session{hospital.Morning, hospital.Afternoon} {
@@ -86,6 +88,9 @@ func (d *workday) add(dept hospital.Department, doctor hospital.Doctor, day hosp
 	perSlot := ordinaryNumbers
 	if doctor.Expert {
 		perSlot = expertNumbers
+	}
+	if d.slotNumbers > 0 {
+		perSlot = d.slotNumbers
 	}
 	id := strings.Join([]string{day.At(0, 0).Format("20060102"), string(dept.ID), string(who), letter}, "-")
 	c := &clinic{Schedule: hospital.Schedule{

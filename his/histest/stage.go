@@ -2,6 +2,7 @@ package histest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -102,7 +103,10 @@ func openStage(ctx context.Context, p *pathway, connect Connect) (*stage, error)
 	}
 	s.line = NewLine(system)
 	s.far = s.line.System()
-	return s, s.findSlot(ctx, p.clinic)
+	if err := s.findSlot(ctx, p.clinic); err != nil {
+		return nil, errors.Join(err, s.close())
+	}
+	return s, nil
 }
 
 // findSlot takes the first slot of the first clinic that fits the words.
