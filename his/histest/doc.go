@@ -27,7 +27,8 @@
 //
 // A pathway is a story in hospital words, one YAML file under
 // testdata/pathways; [RunPathways] plays all of them against any adapter that
-// talks to a [Hospital].
+// talks to a [Hospital]. A step is a verb with its words, and what must come
+// of it; where adapters may differ, outcomes stand side by side with " | ".
 //
 // # Conformance
 //
