@@ -66,6 +66,9 @@ type Config struct {
 	// least 16 bytes, kept outside the database, never changed. Without it a
 	// patient's access cannot be recorded and [AppendAudit] refuses.
 	PseudonymKey []byte
+	// Clock is what leases run by. Default: the database's own clock, which all
+	// replicas share. A test on a virtual clock sets it.
+	Clock func() time.Time
 	// Logger receives what an operator should know. Default: discarded.
 	Logger *slog.Logger
 }
@@ -79,6 +82,7 @@ type DB struct {
 	group     int
 	pseudonym []byte
 	logger    *slog.Logger
+	clock     func() time.Time // nil is the database's
 	dsn       string // of a SQLite connection that may write, for migrations
 
 	sqlite *sqliteEngine // nil on PostgreSQL
@@ -99,7 +103,7 @@ type DB struct {
 // database_locked when another process (or an earlier Open) holds the SQLite
 // file, and Unavailable when the server does not answer. Close what it returns.
 func Open(ctx context.Context, cfg Config) (*DB, error) {
-	db := &DB{group: cfg.Group, pseudonym: cfg.PseudonymKey, logger: cfg.Logger, schema: cfg.Schema}
+	db := &DB{group: cfg.Group, pseudonym: cfg.PseudonymKey, logger: cfg.Logger, schema: cfg.Schema, clock: cfg.Clock}
 	if db.logger == nil {
 		db.logger = slog.New(slog.DiscardHandler)
 	}

@@ -52,7 +52,10 @@ const clockSQL = "(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
 // Now returns the database's clock in Unix milliseconds. Leases are judged by
 // it, so that replicas with different clocks agree.
 func (tx *Tx) Now() (int64, error) {
-	if tx.db.engine == SQLite {
+	switch {
+	case tx.db.clock != nil:
+		return tx.db.clock().UnixMilli(), nil
+	case tx.db.engine == SQLite:
 		return time.Now().UnixMilli(), nil
 	}
 	var now int64

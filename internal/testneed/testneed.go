@@ -9,10 +9,10 @@ import (
 // Missing ends a test that cannot run without tool. The test is skipped,
 // unless HOSPITAL_TEST_REQUIRE is "all": then it fails, so that a CI run
 // that promises everything cannot pass by skipping.
-func Missing(t testing.TB, tool string) {
-	t.Helper()
+func Missing(tb testing.TB, tool string) {
+	tb.Helper()
 	if os.Getenv("HOSPITAL_TEST_REQUIRE") == "all" {
-		t.Fatalf("needs %s", tool)
+		tb.Fatalf("needs %s", tool)
 	}
-	t.Skipf("needs %s", tool)
+	tb.Skipf("needs %s", tool)
 }
