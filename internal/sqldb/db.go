@@ -83,7 +83,7 @@ type DB struct {
 	pseudonym []byte
 	logger    *slog.Logger
 	clock     func() time.Time // nil is the database's
-	dsn       string // of a SQLite connection that may write, for migrations
+	dsn       string           // of a SQLite connection that may write, for migrations
 
 	sqlite *sqliteEngine // nil on PostgreSQL
 	pg     *sql.DB       // nil on SQLite
