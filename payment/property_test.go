@@ -210,6 +210,8 @@ func (w *world) calm() {
 		}
 		w.later(6 * time.Hour)
 	}
+	w.arrive() // what was sent in the storm and is seen only now has no effect any more
+	w.later(6 * time.Hour)
 }
 
 func (w *world) attempt(no payment.TradeNo) payment.Attempt {

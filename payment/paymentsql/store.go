@@ -1,0 +1,305 @@
+package paymentsql
+
+import (
+	"context"
+	"embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"reflect"
+	"time"
+
+	"github.com/wxhospital/hospital"
+	"github.com/wxhospital/hospital/internal/sqldb"
+	"github.com/wxhospital/hospital/payment"
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// DB is a database that the SQL stores of this module share.
+type DB = sqldb.DB
+
+// Config says which database to open.
+type Config = sqldb.Config
+
+// OpenDB opens a database for this and the other SQL stores.
+func OpenDB(ctx context.Context, cfg Config) (*DB, error) { return sqldb.Open(ctx, cfg) }
+
+// Store is a payment.Store in SQL. Make it with [New]; it is safe for
+// concurrent use.
+type Store struct {
+	db *DB
+}
+
+var _ payment.Store = (*Store)(nil)
+
+// New brings the tables up to date and returns the store. The database stays
+// the caller's to close.
+func New(ctx context.Context, db *DB) (*Store, error) {
+	files, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return nil, fmt.Errorf("paymentsql.New: %w", err)
+	}
+	if err := db.Migrate(ctx, "payment", files); err != nil {
+		return nil, fmt.Errorf("paymentsql.New: %w", err)
+	}
+	return &Store{db: db}, nil
+}
+
+func broken(code, detail string, err error) error {
+	return &hospital.Error{Kind: hospital.Internal, Op: "paymentsql", Code: code, Detail: detail, Err: err}
+}
+
+// Open implements payment.Store.
+func (s *Store) Open(ctx context.Context, c payment.Change) (payment.Order, error) {
+	var kept payment.Order
+	err := s.db.Write(ctx, func(tx *sqldb.Tx) error {
+		found, err := findOrder(tx, payment.Ref{Key: c.Order.Charge.Key}, "")
+		if err == nil || !errors.Is(err, payment.ErrNotFound) {
+			kept = found
+			return err
+		}
+		kept = c.Order.Clone()
+		kept.Version = 1
+		if err := insertOrder(tx, kept); err != nil {
+			return err
+		}
+		return writeRest(tx, c)
+	})
+	if errors.Is(err, sqldb.ErrUnique) {
+		// A key and its purpose are taken together; ours if it is the key.
+		found, again := s.Find(ctx, payment.Ref{Key: c.Order.Charge.Key})
+		if errors.Is(again, payment.ErrNotFound) {
+			return payment.Order{}, payment.ErrPurposeTaken
+		}
+		return found, again
+	}
+	if err != nil {
+		return payment.Order{}, err
+	}
+	return kept, nil
+}
+
+// Find implements payment.Store.
+func (s *Store) Find(ctx context.Context, ref payment.Ref) (payment.Order, error) {
+	var o payment.Order
+	err := s.db.Read(ctx, func(tx *sqldb.Tx) (err error) {
+		o, err = findOrder(tx, ref, "")
+		return err
+	})
+	return o, err
+}
+
+// List implements payment.Store.
+func (s *Store) List(ctx context.Context, f payment.Filter) ([]payment.Order, error) {
+	where, args := "1 = 1", []any{}
+	add := func(column string, value any) {
+		args = append(args, value)
+		where += fmt.Sprintf(" AND %s = $%d", column, len(args))
+	}
+	if f.Patient != "" {
+		add("patient", string(f.Patient))
+	}
+	if f.Purpose != (hospital.Purpose{}) {
+		add("purpose_kind", string(f.Purpose.Kind))
+		add("purpose_id", f.Purpose.ID)
+	}
+	if f.State != "" {
+		add("state", string(f.State))
+	}
+	args = append(args, f.Limit)
+	var orders []payment.Order
+	err := s.db.Read(ctx, func(tx *sqldb.Tx) (err error) {
+		orders, err = loadOrders(tx, fmt.Sprintf("%s ORDER BY id DESC LIMIT $%d", where, len(args)), args...)
+		return err
+	})
+	return orders, err
+}
+
+// Save implements payment.Store.
+func (s *Store) Save(ctx context.Context, c payment.Change) error {
+	err := s.db.Write(ctx, func(tx *sqldb.Tx) error {
+		if c.Order.ID != "" {
+			if err := saveOrder(tx, c); err != nil {
+				return err
+			}
+		}
+		return writeRest(tx, c)
+	})
+	if errors.Is(err, sqldb.ErrUnique) {
+		return broken("written_twice", "order "+c.Order.ID, err)
+	}
+	return err
+}
+
+func saveOrder(tx *sqldb.Tx, c payment.Change) error {
+	old, err := findOrder(tx, payment.Ref{ID: c.Order.ID}, tx.ForUpdate())
+	if err != nil {
+		return err
+	}
+	if old.Version != c.Order.Version {
+		return payment.ErrMoved
+	}
+	if err := c.Check(old); err != nil {
+		return err //nolint:wrapcheck // the store's own answer
+	}
+	o := c.Order
+	o.Version++
+	if err := updateOrder(tx, o); err != nil {
+		return err
+	}
+	for n, a := range o.Attempts {
+		if n < len(old.Attempts) && reflect.DeepEqual(utc(a), utc(old.Attempts[n])) {
+			continue
+		}
+		if err := putAttempt(tx, o.ID, n, a, n >= len(old.Attempts)); err != nil {
+			return err
+		}
+	}
+	for n, r := range o.Refunds {
+		if n < len(old.Refunds) && r == old.Refunds[n] {
+			continue
+		}
+		if err := putRefund(tx, o.ID, n, r, n >= len(old.Refunds)); err != nil {
+			return err
+		}
+	}
+	for n, k := range o.Cases {
+		if n < len(old.Cases) && k == old.Cases[n] {
+			continue
+		}
+		if err := putCase(tx, n, k); err != nil {
+			return err
+		}
+	}
+	return setLease(tx, c)
+}
+
+// utc lets two attempts be compared by their instants.
+func utc(a payment.Attempt) payment.Attempt {
+	for _, at := range []*time.Time{&a.Expires, &a.Created, &a.Sent, &a.Next, &a.PaidAt} {
+		*at = instant(millis(*at))
+	}
+	if len(a.Request) == 0 {
+		a.Request = nil
+	}
+	return a
+}
+
+func setLease(tx *sqldb.Tx, c payment.Change) error {
+	if c.Lease <= 0 && !c.Release {
+		return nil
+	}
+	until := int64(0)
+	if c.Lease > 0 {
+		now, err := tx.Now()
+		if err != nil {
+			return err
+		}
+		until = now + c.Lease.Milliseconds()
+	}
+	_, err := tx.Exec("UPDATE pay_orders SET leased_until = $2 WHERE id = $1", c.Order.ID, until)
+	return err
+}
+
+// writeRest writes what a change brings beside its order.
+func writeRest(tx *sqldb.Tx, c payment.Change) error {
+	for n, p := range c.Postings {
+		if err := insertPosting(tx, c.Order.Version+1, n, p); err != nil {
+			return err
+		}
+	}
+	if c.Notice != (payment.NoticeID{}) {
+		if _, err := tx.Exec("UPDATE pay_notices SET done = 1 WHERE channel = $1 AND notice_id = $2", c.Notice.Channel, c.Notice.ID); err != nil {
+			return err
+		}
+	}
+	if c.Orphan != nil {
+		if err := putCase(tx, 0, *c.Orphan); err != nil {
+			return err
+		}
+	}
+	if len(c.Events) > 0 {
+		at := c.Order.Changed
+		if len(c.Audit) > 0 {
+			at = c.Audit[0].At
+		}
+		if err := sqldb.AppendEvents(tx, c.Events, at); err != nil {
+			return err
+		}
+	}
+	return sqldb.AppendAudit(tx, c.Audit...)
+}
+
+// Lease implements payment.Store.
+func (s *Store) Lease(ctx context.Context, r payment.LeaseRequest) (payment.Batch, error) {
+	var batch payment.Batch
+	err := s.db.Write(ctx, func(tx *sqldb.Tx) error {
+		batch = payment.Batch{}
+		now, err := tx.Now()
+		if err != nil {
+			return err
+		}
+		skip := ""
+		if tx.Engine() == sqldb.PostgreSQL {
+			skip = " FOR UPDATE SKIP LOCKED"
+		}
+		ids, err := sqldb.Collect(tx, scanText, `SELECT id FROM pay_orders WHERE due > 0 AND due <= $1 AND leased_until <= $2
+			ORDER BY due, id LIMIT $3`+skip, millis(r.Now), now, r.N)
+		if err != nil {
+			return err
+		}
+		for _, id := range ids {
+			if _, err := tx.Exec("UPDATE pay_orders SET version = version + 1, leased_until = $2 WHERE id = $1",
+				id, now+max(r.For.Milliseconds(), 1)); err != nil {
+				return err
+			}
+			o, err := findOrder(tx, payment.Ref{ID: id}, "")
+			if err != nil {
+				return err
+			}
+			batch.Orders = append(batch.Orders, o)
+		}
+		batch.Next, err = nextDue(tx, millis(r.Now), now)
+		return err
+	})
+	if err != nil {
+		return payment.Batch{}, err
+	}
+	return batch, nil
+}
+
+// nextDue is when the earliest order that is not handed out may be: when it is
+// due, or when its lease ends, which is on the database's clock.
+func nextDue(tx *sqldb.Tx, business, now int64) (time.Time, error) {
+	var next int64
+	err := tx.QueryRow(`SELECT coalesce(min(CASE WHEN leased_until > $2 AND $1 + leased_until - $2 > due
+		THEN $1 + leased_until - $2 ELSE due END), 0) FROM pay_orders WHERE due > 0`, business, now).Scan(&next)
+	return instant(next), err
+}
+
+// Receive implements payment.Store.
+func (s *Store) Receive(ctx context.Context, n payment.Notice) error {
+	body, err := json.Marshal(n)
+	if err != nil {
+		return broken("bad_notice", n.ID, err)
+	}
+	return s.db.Write(ctx, func(tx *sqldb.Tx) error {
+		_, err := tx.Exec(`INSERT INTO pay_notices (channel, notice_id, body, received) VALUES ($1, $2, $3, $4)
+			ON CONFLICT (channel, notice_id) DO NOTHING`, n.Channel, n.ID, string(body), millis(n.Received))
+		return err
+	})
+}
+
+// Pending implements payment.Store.
+func (s *Store) Pending(ctx context.Context, n int) ([]payment.Notice, error) {
+	var pending []payment.Notice
+	err := s.db.Read(ctx, func(tx *sqldb.Tx) (err error) {
+		pending, err = sqldb.Collect(tx, scanNotice,
+			"SELECT body FROM pay_notices WHERE done = 0 ORDER BY received, channel, notice_id LIMIT $1", n)
+		return err
+	})
+	return pending, err
+}
