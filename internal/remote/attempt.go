@@ -162,6 +162,9 @@ func (a *attempt) prepare(request *http.Request, call *Call) *outcome {
 		}
 	}
 	if body != nil {
+		// GetBody lets net/http move to a fresh connection when a kept one died
+		// before a byte was written; a POST that was written it never repeats.
+		request.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
 		request.Body = io.NopCloser(bytes.NewReader(body))
 		request.ContentLength = int64(len(body))
 	}
