@@ -123,6 +123,7 @@ type Appointment struct {
 	TradeNo   string
 	PaidAt    time.Time
 	PaidAtHIS bool // the HIS has booked the fee
+	Withdrawn bool // the payment was withdrawn: a late delivery is refused for good
 
 	CreatedAt time.Time
 	Deadline  time.Time // of the present state; zero for none

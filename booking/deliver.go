@@ -51,6 +51,9 @@ func (d *Desk) deliver(ctx context.Context, a Appointment, delivery hospital.Del
 	const op = "booking.Deliver"
 	now := d.Now()
 	mine := a.Receipt == delivery.Receipt && a.Paid == delivery.Amount
+	if a.Withdrawn {
+		return false, rejectPayment(op, "withdrawn")
+	}
 	switch a.State {
 	case Held:
 		if !now.Before(a.Deadline) {
@@ -126,32 +129,50 @@ func (d *Desk) delivered(a Appointment, delivery hospital.Delivery, err error) (
 }
 
 // Withdraw gives up a delivery that stayed unknown. Nil: the HIS certainly has
-// not booked the fee and will not. Conflict: it has, the delivery is done.
-// Indeterminate: not known yet, ask again.
+// not booked the fee, and no late delivery of this charge will make it. Conflict:
+// it has, the delivery is done. Indeterminate: not known yet, ask again.
 func (d *Desk) Withdraw(ctx context.Context, charge hospital.Key) error {
-	const op = "booking.Withdraw"
 	if len(charge) < 2 {
-		return rejectPayment(op, "foreign_charge")
+		return nil // no charge of ours: nothing can be in force
 	}
-	a, err := d.Store.Find(ctx, string(charge[1:]))
-	if err != nil {
-		if hospital.KindOf(err) == hospital.NotFound {
-			return nil
+	for range maxMerges {
+		a, err := d.Store.Find(ctx, string(charge[1:]))
+		if err != nil {
+			if hospital.KindOf(err) == hospital.NotFound {
+				return nil
+			}
+			return err
 		}
-		return err
+		if err := d.withdraw(ctx, a); !stale(err) {
+			return err
+		}
 	}
+	return unknown(ErrStale)
+}
+
+func (d *Desk) withdraw(ctx context.Context, a Appointment) error {
+	var err error
 	switch a.State {
 	case Confirming:
 		_, err = d.leave(ctx, a, ByDoubt, nil)
+		if err == nil {
+			err = unknown(nil)
+		}
+		return err
 	case Settling:
-		a, err = d.tellAgain(ctx, a, true)
+		if a, err = d.tellAgain(ctx, a, true); err != nil {
+			return err
+		}
 	case Holding, Held, Booked, Arrived, Cancelling, Manual, Fulfilled, Refused, Expired, Cancelled, NoShow:
 	}
 	switch {
-	case a.PaidAtHIS:
-		return &hospital.Error{Kind: hospital.Conflict, Op: op, Code: "delivered"}
-	case a.State == Booked, a.State == Held, a.State.Terminal():
+	case a.PaidAtHIS && a.Paid > 0:
+		return &hospital.Error{Kind: hospital.Conflict, Op: "booking.Withdraw", Code: "delivered"}
+	case a.State == Refused, a.State == Expired, a.State == Cancelled, a.Withdrawn:
 		return nil
+	case a.State == Held, a.State == Booked, a.State == Arrived, a.State.Terminal():
+		_, err := d.save(ctx, a, move{apply: func(a *Appointment) { a.Withdrawn = true }})
+		return err
 	}
-	return unknown(err)
+	return unknown(nil)
 }

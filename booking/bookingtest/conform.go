@@ -129,6 +129,7 @@ func everyFieldSurvives(t *testing.T, store booking.Store) {
 	a.State, a.Cause, a.Reason = booking.Cancelling, booking.ByDoubt, "because"
 	a.Hold = hospital.Hold{HISNo: "H7", Patient: a.Patient, QueueNo: 7, Fee: 1250, PayOnline: true, Expires: noon.Add(time.Hour), Opaque: "锁号^7"}
 	a.Charged, a.Paid, a.Receipt, a.Channel, a.TradeNo = true, 1250, "r-1", "wechatpay", "t-1"
+	a.Withdrawn = true
 	a.PaidAt, a.PaidAtHIS, a.Tries, a.EndedAt = noon.Add(time.Minute), true, 3, noon.Add(2*time.Minute)
 	saved := must[booking.Appointment](t)(store.Save(ctx, change(a)))
 	a.Version++
