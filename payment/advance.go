@@ -39,22 +39,24 @@ func (c *Cashier) Advance(ctx context.Context) (time.Time, error) {
 
 // drive takes an order as far as it goes now.
 func (c *Cashier) drive(ctx context.Context, o Order) error {
-	for n := range maxSteps {
+	held := true // by our lease; the last act of every step hands the order back
+	for range maxSteps {
 		next := c.step(o)
-		if next == nil && n > 0 {
-			return nil // the last step handed the order back
+		if next == nil && !held {
+			return nil
 		}
 		if next == nil {
 			next = c.stepNothing
 		}
-		var err error
-		o, err = next(ctx, o)
-		switch {
-		case errors.Is(err, ErrMoved):
-			return nil // another worker has it, and decides on newer facts
-		case err != nil:
+		moved, err := next(ctx, o)
+		held = errors.Is(err, ErrMoved)
+		if held { // decide again, on what somebody else left
+			moved, err = c.store.Find(ctx, Ref{ID: o.ID})
+		}
+		if err != nil {
 			return fmt.Errorf("payment: order %s: %w", o.ID, err)
 		}
+		o = moved
 	}
 	return nil
 }

@@ -58,7 +58,7 @@ type Config struct {
 
 // Bounds of the cashier's own work.
 const (
-	maxMerges        = 16 // writers of one order at a time: two phones, a notice, a few workers
+	maxMerges        = 32 // writers of one order at a time: two phones, a notice, the workers of a few replicas
 	maxSteps         = 24 // steps on one order before others get their turn
 	maxRounds        = 64 // batches in one Advance
 	maxRefundNumbers = 5  // numbers for one payment before a person must look

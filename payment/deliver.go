@@ -10,8 +10,9 @@ import (
 // Deliverer is told that something was paid, and does what was paid for.
 type Deliverer interface {
 	// Deliver serves the purpose. Nil: done, now or before. Rejected or Conflict:
-	// it will never be, the money goes back. Anything else: not known, it is
-	// asked again with Delivery.Again set.
+	// it will never be, the money goes back; when Delivery.Again was set, Withdraw
+	// is asked first, because a refusal of the second call may be about what the
+	// first one did. Anything else: not known, it is asked again.
 	Deliver(context.Context, hospital.Delivery) error
 	// Withdraw undoes a delivery of unknown outcome and has the last word. Nil:
 	// it is not in force and a late Deliver under this charge key will never put
@@ -45,6 +46,10 @@ func (c *Cashier) stepDeliver(ctx context.Context, o Order) (Order, error) {
 			d.delivered()
 		case hospital.KindOf(err) == hospital.Rejected || hospital.KindOf(err) == hospital.Conflict:
 			d.log("payment: delivery refused", slog.Any("error", err))
+			if again { // the refusal may be about a repetition of what was done
+				d.withdraw("delivery_refused")
+				break
+			}
 			d.giveBack("delivery_refused")
 		case reached(d.o.Until, d.now):
 			d.log("payment: delivery unknown at its deadline", slog.Any("error", err))
@@ -73,7 +78,7 @@ func (c *Cashier) stepWithdraw(ctx context.Context, o Order) (Order, error) {
 		switch {
 		case err == nil && (undecided || d.o.State == Delivered):
 			d.settle(CaseDeliveryUnknown, d.o.ID)
-			d.giveBack(d.cause("delivery_unknown"))
+			d.giveBack(d.cause("delivery_withdrawn"))
 		case err != nil && hospital.KindOf(err) == hospital.Conflict && undecided:
 			d.settle(CaseDeliveryUnknown, d.o.ID)
 			if len(d.o.Causes) > 0 {
@@ -117,12 +122,16 @@ func (d *draft) delivered() {
 	d.event("order.delivered")
 }
 
-// cause is the first one that somebody asked a refund for, otherwise why.
-func (d *draft) cause(why string) string {
+// cause is the first one that somebody asked a refund for, otherwise why the
+// order stands where it stands, otherwise the given one.
+func (d *draft) cause(otherwise string) string {
 	if len(d.o.Causes) > 0 {
 		return d.o.Causes[0]
 	}
-	return why
+	if d.o.Reason != "" {
+		return d.o.Reason
+	}
+	return otherwise
 }
 
 func (o Order) delivery() hospital.Delivery {

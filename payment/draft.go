@@ -101,11 +101,14 @@ func (d *draft) refundRow(no RefundNo) *Refund {
 	return &d.o.Refunds[i]
 }
 
-// commit writes the draft. A draft that changed nothing is not written, unless
-// it works off a notice.
+// commit writes the draft. One that changed nothing does not touch the order;
+// of a notice that taught nothing it is noted that it was read.
 func (c *Cashier) commit(ctx context.Context, d *draft) (Order, error) {
-	if !d.dirty && d.change.Notice == (NoticeID{}) {
-		return d.change.Order, nil
+	if !d.dirty {
+		if d.change.Notice == (NoticeID{}) {
+			return d.change.Order, nil
+		}
+		return d.change.Order, wrap("payment: note notice", c.store.Save(ctx, Change{Notice: d.change.Notice}))
 	}
 	d.o.Due = d.o.due()
 	if err := c.store.Save(ctx, d.change); err != nil {

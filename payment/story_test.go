@@ -306,6 +306,19 @@ func TestDelivering(t *testing.T) {
 			o.returnedOnce(no)
 			require.Equal(t, []string{"delivery_refused"}, o.order(key).Causes)
 		},
+		"a repetition that is refused is withdrawn, because the first may have been done": func(t *testing.T, o *office) {
+			o.his.script([]answer{losesAnswer, refuses}, nil)
+			key, no := o.paid()
+			o.later(time.Hour)
+			o.state(key, payment.Delivered)
+			require.Zero(t, o.till.Returned(no))
+			o.his.script([]answer{losesRequest, refuses}, nil)
+			key, no = o.paid()
+			o.later(time.Hour)
+			o.state(key, payment.Refunded)
+			o.returnedOnce(no)
+			require.Equal(t, []string{"delivery_refused"}, o.order(key).Causes)
+		},
 		"a delivery of unknown outcome is asked again and done": func(t *testing.T, o *office) {
 			o.his.script([]answer{losesRequest, doesNotAnswer, losesAnswer}, nil)
 			key, _ := o.paid()
