@@ -3,6 +3,7 @@ package paymenttest
 import (
 	"context"
 	"fmt"
+	"os"
 	"reflect"
 	"slices"
 	"sync"
@@ -80,6 +81,7 @@ type Till struct {
 	late    []payment.Notice
 	notices int
 	calls   map[Call]int
+	journal *os.File // nil keeps nothing
 
 	onTheWay []func()
 }
@@ -89,8 +91,9 @@ type trade struct {
 	attempt payment.Attempt
 }
 
-// NewTill returns a till under the channel's name. Now is business time, nil
-// for time.Now. Notify is told of payments and refunds; nil for nobody.
+// NewTill returns a till under the channel's name that lives in memory;
+// [OpenTill] is for one that survives a restart. Now is business time, nil for
+// time.Now. Notify is told of payments and refunds; nil for nobody.
 func NewTill(name string, now func() time.Time, notify func(payment.Notice)) *Till {
 	if now == nil {
 		now = time.Now
@@ -216,9 +219,9 @@ func (t *Till) Prepay(ctx context.Context, a payment.Attempt) (payment.Sheet, er
 		known := t.trades[a.TradeNo]
 		switch {
 		case known == nil:
-			t.trades[a.TradeNo] = &trade{
-				Trade:   payment.Trade{TradeNo: a.TradeNo, State: payment.TradeNotPaid, Amount: a.Amount, Currency: payment.Currency},
-				attempt: said,
+			fresh := payment.Trade{TradeNo: a.TradeNo, State: payment.TradeNotPaid, Amount: a.Amount, Currency: payment.Currency}
+			if err := t.record(tillLine{Trade: &fresh, Attempt: &said}); err != nil {
+				return payment.Sheet{}, err
 			}
 		case !reflect.DeepEqual(known.attempt, said):
 			return payment.Sheet{}, tillError(hospital.Rejected, "INVALID_REQUEST", "re-entry with other parameters")
@@ -258,8 +261,9 @@ func (t *Till) Close(ctx context.Context, no payment.TradeNo) error {
 		case known.State.Paid():
 			return struct{}{}, tillError(hospital.Conflict, "ORDERPAID", "")
 		}
-		known.State = payment.TradeClosed
-		return struct{}{}, nil
+		closed := known.Trade
+		closed.State = payment.TradeClosed
+		return struct{}{}, t.record(tillLine{Trade: &closed, Attempt: &known.attempt})
 	})
 	return err
 }
@@ -300,13 +304,17 @@ func (t *Till) refund(r payment.Refund) (payment.RefundStatus, *payment.Notice, 
 		No: r.No, TradeNo: r.TradeNo, State: payment.RefundProcessing, Amount: r.Amount, Currency: payment.Currency,
 		RefundID: "till-refund-" + string(r.No),
 	}
-	t.refunds[r.No] = status
-	paid.State = payment.TradeRefunded
-	if t.slow {
-		return *status, nil, nil
+	var notice *payment.Notice
+	if !t.slow {
+		status.State, status.At = payment.RefundSucceeded, t.now()
+		notice = t.noticeOfRefund(*status)
 	}
-	status.State, status.At = payment.RefundSucceeded, t.now()
-	return *status, t.noticeOfRefund(*status), nil
+	refunded := paid.Trade
+	refunded.State = payment.TradeRefunded
+	if err := t.record(tillLine{Trade: &refunded, Attempt: &paid.attempt, Refund: status}); err != nil {
+		return payment.RefundStatus{}, nil, err
+	}
+	return *status, notice, nil
 }
 
 // QueryRefund implements payment.Channel.
@@ -340,9 +348,13 @@ func (t *Till) pay(no payment.TradeNo) (*payment.Notice, error) {
 	case known.State != payment.TradeNotPaid:
 		return nil, tillError(hospital.Conflict, "ORDER_CLOSED", string(known.State))
 	}
-	known.State, known.PaidAt, known.TransactionID = payment.TradePaid, t.now(), "till-"+string(no)
 	told := known.Trade
-	return t.notice(payment.Notice{Trade: &told}), nil
+	told.State, told.PaidAt, told.TransactionID = payment.TradePaid, t.now(), "till-"+string(no)
+	notice := t.notice(payment.Notice{Trade: &told})
+	if err := t.record(tillLine{Trade: &told, Attempt: &known.attempt}); err != nil {
+		return nil, err
+	}
+	return notice, nil
 }
 
 // PayAnyway takes the money even though the trade was closed: a payment that
@@ -364,12 +376,17 @@ func (t *Till) Settle(no payment.RefundNo, how payment.RefundProgress) error {
 		t.mu.Unlock()
 		return tillError(hospital.Conflict, "RESOURCE_NOT_EXISTS", string(no))
 	}
-	known.State = how
+	settled := *known
+	settled.State = how
 	if how == payment.RefundSucceeded {
-		known.At = t.now()
+		settled.At = t.now()
 	}
-	notice := t.noticeOfRefund(*known)
+	notice := t.noticeOfRefund(settled)
+	err := t.record(tillLine{Refund: &settled})
 	t.mu.Unlock()
+	if err != nil {
+		return err
+	}
 	t.tell(notice)
 	return nil
 }
