@@ -33,7 +33,7 @@ type TillConfig struct {
 
 // OpenTill returns a till that remembers its trades and refunds over a
 // restart. Faults and notices that were not told yet are not remembered: a
-// cashier asks. Invalid names the bad field; Internal: the journal cannot be
+// cashier asks. [Till.Shut] ends it. Invalid names the bad field; Internal: the journal cannot be
 // read, and the error names the line.
 func OpenTill(cfg TillConfig) (*Till, error) {
 	if cfg.Name == "" {
@@ -69,8 +69,8 @@ func OpenTill(cfg TillConfig) (*Till, error) {
 	return t, nil
 }
 
-// Close gives the journal back. The till must not be used afterwards.
-func (t *Till) Close() error {
+// Shut gives the journal back. The till must not be used afterwards.
+func (t *Till) Shut() error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.journal == nil {
