@@ -375,14 +375,15 @@ func (c Calendar) WorkingDay(day hospital.Date) bool {
 // PolicyVersion is a policy as it was published: immutable, named by Version,
 // in force from ValidFrom until the next one begins.
 type PolicyVersion struct {
-	Version   string // "wuxi2018@3f2a91c04b7d": name and the beginning of the hash
+	Version   string // "wuxi2018@20261123T070000-3f2a91c0": name, ValidFrom in China, beginning of the hash
 	Hash      string // SHA-256 of Body, hex
 	Body      []byte // the YAML as it was read
 	Source    string // file name or who imported it
 	ValidFrom time.Time
 }
 
-// NewPolicyVersion checks the file and names it. It is Invalid where
+// NewPolicyVersion checks the file and names it. To return to earlier rules,
+// publish their file again with a new ValidFrom. It is Invalid where
 // [ParsePolicy] is.
 func NewPolicyVersion(body []byte, source string, validFrom time.Time) (PolicyVersion, error) {
 	policy, err := ParsePolicy(body)
@@ -392,7 +393,7 @@ func NewPolicyVersion(body []byte, source string, validFrom time.Time) (PolicyVe
 	sum := sha256.Sum256(body)
 	hash := hex.EncodeToString(sum[:])
 	return PolicyVersion{
-		Version: policy.Name + "@" + hash[:12], Hash: hash, Body: bytes.Clone(body), Source: source, ValidFrom: validFrom,
+		Version: policy.Name + "@" + validFrom.In(hospital.CST).Format("20060102T150405") + "-" + hash[:8], Hash: hash, Body: bytes.Clone(body), Source: source, ValidFrom: validFrom,
 	}, nil
 }
 
