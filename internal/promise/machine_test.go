@@ -3,9 +3,11 @@ package promise_test
 import (
 	"crypto/rand"
 	"encoding/binary"
+	"errors"
 	"flag"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -84,19 +86,30 @@ type week struct {
 	*world
 
 	patients []hospital.Patient
-	promised map[string]string // appointment → the policy it was made under
+	promised map[string]string         // appointment → the policy it was made under
+	rulebook map[string]booking.Policy // version → rules, as the model read them
 	ids      []string
 	policy   string
 	dead     bool
 }
 
 func newWeek(w *world) *week {
-	k := &week{world: w, patients: w.selfPaying(5), promised: map[string]string{}}
-	k.policy = w.publish("wuxi2018")
+	k := &week{world: w, patients: w.selfPaying(5), promised: map[string]string{}, rulebook: map[string]booking.Policy{}}
+	k.publishAs("wuxi2018")
 	for _, p := range k.patients {
 		require.NoError(w, w.workers[0].desk.Bind(w.ctx, booking.BindRequest{Actor: of(p), User: "u" + hospital.UserID(p.ID), Patient: p.ID}))
 	}
 	return k
+}
+
+// publishAs puts a preset in force and lets the model read it too.
+func (k *week) publishAs(preset string) {
+	body, err := booking.Preset(preset)
+	require.NoError(k, err)
+	rules, err := booking.ParsePolicy(body)
+	require.NoError(k, err)
+	k.policy = k.publish(preset)
+	k.rulebook[k.policy] = rules
 }
 
 func of(p hospital.Patient) hospital.Actor {
@@ -160,14 +173,20 @@ func (k *week) end() {
 }
 
 // clearList is staff who work off what a hospital that was silent for too long
-// left for them: they give the number back.
+// left for them: they have it asked about the visit again, or give the number
+// back.
 func (k *week) clearList() {
 	for _, a := range k.appointments() {
-		if a.State == booking.Manual {
-			require.Contains(k, a.Reason, "silent", "nothing else needs a person")
-			_, err := k.workers[0].desk.Resolve(k.ctx, staff, a.ID, booking.Cancelling, "已在医院系统核实")
-			require.NoError(k, err)
+		if a.State != booking.Manual {
+			continue
 		}
+		decision := booking.Booked
+		if !strings.Contains(a.Reason, "did not say whether the visit took place") {
+			require.Contains(k, a.Reason, "stayed silent", "nothing else needs a person")
+			decision = booking.Cancelling
+		}
+		_, err := k.workers[0].desk.Resolve(k.ctx, staff, a.ID, decision, "已在医院系统核实")
+		require.NoError(k, err)
 	}
 }
 
@@ -238,6 +257,19 @@ func (k *week) cancel(r *rapid.T) {
 	a := k.one(r)
 	_, err := k.worker(r).desk.Cancel(k.ctx, booking.CancelRequest{ID: a.ID, Actor: a.Actor, Cause: booking.ByPatient})
 	k.mayFail(err)
+	if a.State != booking.Booked {
+		return
+	}
+	rules := k.rulebook[a.Policy]
+	switch late := errors.Is(err, booking.ErrTooLate); {
+	case rules.AllowCancel(a, k.clock.Now()) != nil:
+		require.True(k, late, "the rules it was made under say no: %v", err)
+	case late:
+		found, err := k.hospital.Find(k.ctx, a.Key())
+		require.NoError(k, err)
+		require.Contains(k, []hospital.RegistrationState{hospital.RegistrationArrived, hospital.RegistrationFulfilled}, found.State,
+			"the rules it was made under say yes, so only the visit itself may be in the way")
+	}
 }
 
 func (k *week) staffCancels(r *rapid.T) {
@@ -263,6 +295,9 @@ func (k *week) suspend(r *rapid.T) {
 
 func (k *week) see(r *rapid.T) {
 	a := k.one(r)
+	if !k.clock.Now().Before(a.Date.At(22, 0)) {
+		r.Skip("the day is over")
+	}
 	k.mayFail(k.hospital.See(a.Hold.HISNo))
 }
 
@@ -321,7 +356,7 @@ func (k *week) restartOne(r *rapid.T) { k.restart(rapid.IntRange(0, 1).Draw(r, "
 
 func (k *week) rules(r *rapid.T) {
 	k.clock.Pass(time.Second) // a version is in force from its second on
-	k.policy = k.publish(rapid.SampledFrom(booking.Presets()).Draw(r, "policy"))
+	k.publishAs(rapid.SampledFrom(booking.Presets()).Draw(r, "policy"))
 }
 
 func (k *week) unlock(r *rapid.T) {
