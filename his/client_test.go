@@ -46,6 +46,11 @@ func wired(edit func(*his.Config, *histest.ServiceConfig)) histest.Connect {
 	}
 }
 
+func TestThePathwaysRunOverTheWire(t *testing.T) {
+	t.Parallel()
+	histest.RunPathways(t, wired(nil))
+}
+
 func TestTheClientConforms(t *testing.T) {
 	t.Parallel()
 
