@@ -129,7 +129,7 @@ func (k *week) actions(steps *atomic.Int64) map[string]func(*rapid.T) {
 	}
 	for name, act := range actions {
 		actions[name] = func(r *rapid.T) {
-			k.TestingT, k.world.TestingT = r, r
+			k.TestingT = r
 			act(r)
 			steps.Add(1)
 		}

@@ -104,7 +104,7 @@ func rush(t *sqltest.T, desks int, quota bool) {
 	left := len(r.sold)
 	again := append([]hospital.Patient{}, r.patients[:crowd]...)
 	r.stampede(again, nil)
-	require.Equal(t, left+cancelling, len(r.sold), "exactly what came back is sold again")
+	require.Len(t, r.sold, left+cancelling, "exactly what came back is sold again")
 	r.soldOut(atWindow)
 	require.Len(t, gone, cancelling)
 }

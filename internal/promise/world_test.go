@@ -29,7 +29,7 @@ const channel = "till"
 type world struct {
 	require.TestingT
 
-	ctx      context.Context
+	ctx      context.Context //nolint:containedctx // a world lives as long as its test
 	clock    *clock
 	hospital *histest.Hospital
 	line     *histest.Line
