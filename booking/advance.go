@@ -20,13 +20,13 @@ const idlePoll = time.Second
 // stop the others: it is put off and its error logged.
 func (d *Desk) Advance(ctx context.Context) (next time.Time, err error) {
 	d.pollStops(ctx)
-	now := d.Now()
-	due, err := d.Store.Lease(ctx, Lease{Now: now, N: d.Batch, For: d.Lease})
+	now := d.cfg.Now()
+	due, err := d.cfg.Store.Lease(ctx, Lease{Now: now, N: d.cfg.Batch, For: d.cfg.Lease})
 	if err != nil {
 		return now.Add(idlePoll), err
 	}
 	work, limited := errgroup.WithContext(ctx)
-	work.SetLimit(d.Workers)
+	work.SetLimit(d.cfg.Workers)
 	for _, patient := range byPatient(due) {
 		work.Go(func() error {
 			for _, a := range patient {
@@ -38,7 +38,7 @@ func (d *Desk) Advance(ctx context.Context) (next time.Time, err error) {
 	if err := work.Wait(); err != nil {
 		return now, err
 	}
-	if len(due) == d.Batch {
+	if len(due) == d.cfg.Batch {
 		return now, nil
 	}
 	return now.Add(idlePoll), ctx.Err()
@@ -61,23 +61,23 @@ func (d *Desk) recover(ctx context.Context, a Appointment) {
 	}
 	switch hospital.KindOf(err) {
 	case hospital.Internal:
-		d.Logger.ErrorContext(ctx, "appointment not advanced", "appointment", a.ID, "state", string(saved.State), "error", err)
+		d.cfg.Logger.ErrorContext(ctx, "appointment not advanced", "appointment", a.ID, "state", string(saved.State), "error", err)
 	case hospital.Invalid, hospital.Denied, hospital.NotFound, hospital.Conflict, hospital.Rejected, hospital.Unavailable, hospital.Indeterminate:
-		d.Logger.InfoContext(ctx, "appointment put off", "appointment", a.ID, "state", string(saved.State), "error", err)
+		d.cfg.Logger.InfoContext(ctx, "appointment put off", "appointment", a.ID, "state", string(saved.State), "error", err)
 	}
 }
 
 // pollStops cancels what a doctor's absence made void. A silent HIS is asked
 // again at the next turn.
 func (d *Desk) pollStops(ctx context.Context) {
-	if d.Stops == nil {
+	if d.cfg.Stops == nil {
 		return
 	}
-	now := d.Now()
+	now := d.cfg.Now()
 	d.stopsMu.Lock()
 	due := !now.Before(d.stopsDue)
 	if due {
-		d.stopsDue = now.Add(d.StopsEvery)
+		d.stopsDue = now.Add(d.cfg.StopsEvery)
 	}
 	d.stopsMu.Unlock()
 	if !due {
@@ -86,16 +86,16 @@ func (d *Desk) pollStops(ctx context.Context) {
 	today := hospital.DateOf(now)
 	var stops []hospital.Suspension
 	err := d.call(ctx, func(ctx context.Context) (err error) {
-		stops, err = d.Stops.Suspensions(ctx, today, today.AddDays(maxWindowDays))
+		stops, err = d.cfg.Stops.Suspensions(ctx, today, today.AddDays(maxWindowDays))
 		return err
 	})
 	if err != nil {
-		d.Logger.WarnContext(ctx, "suspensions not read", "error", err)
+		d.cfg.Logger.WarnContext(ctx, "suspensions not read", "error", err)
 		return
 	}
 	for _, stop := range stops {
 		if _, err := d.Suspend(ctx, hospital.System("suspensions"), stop.Schedule, "停诊"); err != nil {
-			d.Logger.WarnContext(ctx, "suspension not finished", "schedule", string(stop.Schedule), "error", err)
+			d.cfg.Logger.WarnContext(ctx, "suspension not finished", "schedule", string(stop.Schedule), "error", err)
 		}
 	}
 }
@@ -114,9 +114,9 @@ func (d *Desk) Run(ctx context.Context) error {
 		}
 		next, err := d.Advance(ctx)
 		if err != nil && !failing && ctx.Err() == nil {
-			d.Logger.ErrorContext(ctx, "booking does not advance", "error", err)
+			d.cfg.Logger.ErrorContext(ctx, "booking does not advance", "error", err)
 		}
 		failing = err != nil
-		timer.Reset(min(max(0, next.Sub(d.Now())), idlePoll))
+		timer.Reset(min(max(0, next.Sub(d.cfg.Now())), idlePoll))
 	}
 }

@@ -47,8 +47,8 @@ func (d *Desk) ask(ctx context.Context, a Appointment, assurance hospital.Assura
 
 // absent judges a HIS that knows nothing of the effect.
 func (d *Desk) absent(a Appointment, assurance hospital.Assurance) answer {
-	quiet := a.AskedAt.Add(d.CallTimeout + assurance.Quiet)
-	if d.Now().Before(quiet) {
+	quiet := a.AskedAt.Add(d.cfg.CallTimeout + assurance.Quiet)
+	if d.cfg.Now().Before(quiet) {
 		return answer{verdict: later, err: errQuiet, again: quiet}
 	}
 	return answer{verdict: repeat}
@@ -62,7 +62,7 @@ var errQuiet = &hospital.Error{
 func (d *Desk) find(ctx context.Context, a Appointment) (hospital.Registration, error) {
 	var registration hospital.Registration
 	err := d.call(ctx, func(ctx context.Context) (err error) {
-		registration, err = d.Slots.Find(ctx, a.Key())
+		registration, err = d.cfg.Slots.Find(ctx, a.Key())
 		return err
 	})
 	return registration, err
@@ -71,7 +71,7 @@ func (d *Desk) find(ctx context.Context, a Appointment) (hospital.Registration, 
 // stamp writes the intent anew before the call is repeated: the quiet time
 // begins again, and whoever held the row before can no longer save.
 func (d *Desk) stamp(ctx context.Context, a Appointment) (Appointment, error) {
-	now := d.Now()
+	now := d.cfg.Now()
 	return d.save(ctx, a, move{keep: true, apply: func(a *Appointment) {
 		a.AskedAt, a.DueAt = now, now
 		a.Tries++
@@ -96,7 +96,7 @@ func (d *Desk) unanswered(ctx context.Context, a Appointment, answer answer) (Ap
 // wait puts an intent off whose call was not answered. Past its deadline the
 // appointment leaves: the number is given back, and with it the money.
 func (d *Desk) wait(ctx context.Context, a Appointment, cause error) (Appointment, error) {
-	now := d.Now()
+	now := d.cfg.Now()
 	if !a.Deadline.IsZero() && !now.Before(a.Deadline) {
 		switch a.State {
 		case Holding:

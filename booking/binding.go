@@ -33,9 +33,9 @@ func (d *Desk) Bind(ctx context.Context, request BindRequest) error {
 	if request.User == "" || request.Patient == "" {
 		return &hospital.Error{Kind: hospital.Invalid, Op: "booking.Bind", Code: "bad_request", Detail: "User and Patient are required"}
 	}
-	now := d.Now()
+	now := d.cfg.Now()
 	id := string(request.User)
-	return d.Store.Bind(ctx, BindCommand{
+	return d.cfg.Store.Bind(ctx, BindCommand{
 		Binding: Binding{User: request.User, Patient: request.Patient, Since: now},
 		Allow: func(holder hospital.UserID, held int) error {
 			return policy.AllowBind(request.User, holder, held, request.TakeOver)
@@ -51,8 +51,8 @@ func (d *Desk) Bind(ctx context.Context, request BindRequest) error {
 
 // Unbind releases a patient; NotFound when the user does not hold the patient.
 func (d *Desk) Unbind(ctx context.Context, actor hospital.Actor, user hospital.UserID, patient hospital.PatientID) error {
-	return d.Store.Unbind(ctx, Binding{User: user, Patient: patient}, hospital.AuditEntry{
-		At: d.Now(), Actor: actor, Purpose: "binding", Action: "patient.unbind", Object: string(user), Patient: patient, Outcome: "ok",
+	return d.cfg.Store.Unbind(ctx, Binding{User: user, Patient: patient}, hospital.AuditEntry{
+		At: d.cfg.Now(), Actor: actor, Purpose: "binding", Action: "patient.unbind", Object: string(user), Patient: patient, Outcome: "ok",
 	})
 }
 
@@ -66,9 +66,9 @@ func (d *Desk) Unlock(ctx context.Context, actor hospital.Actor, patient hospita
 	case reason == "" || patient == "":
 		return &hospital.Error{Kind: hospital.Invalid, Op: op, Code: "bad_request", Detail: "patient and reason are required"}
 	}
-	now := d.Now()
+	now := d.cfg.Now()
 	id := hospital.NewID("u", now)
-	return d.Store.Unlock(ctx, UnlockCommand{
+	return d.cfg.Store.Unlock(ctx, UnlockCommand{
 		ID: id, Patient: patient, At: now, Events: []hospital.Event{{Kind: "lock.unlocked", ID: id}},
 		Audit: hospital.AuditEntry{
 			At: now, Actor: actor, Purpose: reason, Action: "patient.unlock", Object: id, Patient: patient, Outcome: "ok",
@@ -87,8 +87,8 @@ func (d *Desk) Try(ctx context.Context, request BookRequest) error {
 	if err := request.validate(); err != nil {
 		return err
 	}
-	now := d.Now()
-	history, err := d.Store.History(ctx, hospital.UserID(request.Actor.ID), request.Wish.Patient, hospital.DateOf(now))
+	now := d.cfg.Now()
+	history, err := d.cfg.Store.History(ctx, hospital.UserID(request.Actor.ID), request.Wish.Patient, hospital.DateOf(now))
 	if err != nil {
 		return err
 	}
@@ -102,7 +102,7 @@ func (d *Desk) Appointments(ctx context.Context, scope hospital.PatientScope) ([
 	if err != nil {
 		return nil, err
 	}
-	list, err := d.Store.List(ctx, Query{Patient: patient})
+	list, err := d.cfg.Store.List(ctx, Query{Patient: patient})
 	if err != nil {
 		return nil, err
 	}
@@ -121,7 +121,7 @@ func (d *Desk) Appointment(ctx context.Context, scope hospital.PatientScope, id 
 	if err != nil {
 		return Appointment{}, err
 	}
-	a, err := d.Store.Find(ctx, id)
+	a, err := d.cfg.Store.Find(ctx, id)
 	if err == nil && a.Patient != patient {
 		err = &hospital.Error{Kind: hospital.NotFound}
 	}
@@ -142,7 +142,7 @@ func (d *Desk) Resolve(ctx context.Context, actor hospital.Actor, id string, sta
 	case reason == "" || state != Booked && state != Fulfilled && state != Cancelling:
 		return Appointment{}, &hospital.Error{Kind: hospital.Invalid, Op: op, Code: "bad_request", Detail: "want booked, fulfilled or cancelling, and a reason"}
 	}
-	a, err := d.Store.Find(ctx, id)
+	a, err := d.cfg.Store.Find(ctx, id)
 	if err != nil {
 		return Appointment{}, err
 	}
@@ -152,7 +152,7 @@ func (d *Desk) Resolve(ctx context.Context, actor hospital.Actor, id string, sta
 	if state == Cancelling {
 		return d.leaveFor(ctx, a, ByStaff, reason, nil, actor)
 	}
-	now := d.Now()
+	now := d.cfg.Now()
 	return d.save(ctx, a, move{actor: actor, apply: func(a *Appointment) {
 		if state == Fulfilled {
 			a.end(Fulfilled, "", reason, now)

@@ -23,7 +23,7 @@ type BookRequest struct {
 // claimed. Indeterminate: the appointment is kept as Holding or Confirming and
 // recovery finds out; show it as "being checked" and do not book again.
 func (d *Desk) Book(ctx context.Context, request BookRequest) (Appointment, error) {
-	now := d.Now()
+	now := d.cfg.Now()
 	policy, version, err := d.current(ctx)
 	if err != nil {
 		return Appointment{}, err
@@ -43,13 +43,13 @@ func (d *Desk) Book(ctx context.Context, request BookRequest) (Appointment, erro
 		Schedule: wish.Schedule.ID, Slot: wish.Slot.ID, SlotOpaque: wish.Slot.Opaque,
 		Date: wish.Schedule.Date, Session: wish.Schedule.Session, Start: wish.Slot.Start, End: wish.Slot.End,
 		Policy: version, Pay: policy.Pay.Mode(kind, wish.Payer), State: Holding,
-		CreatedAt: now, AskedAt: now, Deadline: now.Add(d.ConfirmWithin), DueAt: now,
+		CreatedAt: now, AskedAt: now, Deadline: now.Add(d.cfg.ConfirmWithin), DueAt: now,
 	}
-	if d.Cashier == nil {
+	if d.cfg.Cashier == nil {
 		a.Pay = PayAtDesk
 	}
-	a, err = d.Store.Sell(ctx, Sale{
-		Appointment: a, Quota: d.Quota, Lease: d.Lease,
+	a, err = d.cfg.Store.Sell(ctx, Sale{
+		Appointment: a, Quota: d.cfg.Quota, Lease: d.cfg.Lease,
 		Allow: func(history History) error { return policy.Allow(wish, now, user, history) },
 		Audit: hospital.AuditEntry{
 			At: now, Actor: a.Actor, Purpose: "booking", Action: "appointment.book", Object: a.ID,
@@ -67,7 +67,7 @@ func (d *Desk) Book(ctx context.Context, request BookRequest) (Appointment, erro
 // answer. Another worker or the payment may have moved the row on meanwhile.
 func (d *Desk) settledDown(ctx context.Context, a Appointment, err error) (Appointment, error) {
 	if stale(err) {
-		a, err = d.Store.Find(ctx, a.ID)
+		a, err = d.cfg.Store.Find(ctx, a.ID)
 	}
 	if err != nil {
 		return a, err
@@ -160,13 +160,13 @@ func (d *Desk) step(ctx context.Context, a Appointment, fresh bool) (Appointment
 // stepHolding asks the HIS for the number.
 func (d *Desk) stepHolding(ctx context.Context, a Appointment, fresh bool) (Appointment, error) {
 	if !fresh {
-		answer := d.ask(ctx, a, d.Assurances.Hold)
+		answer := d.ask(ctx, a, d.cfg.Assurances.Hold)
 		switch {
 		case answer.verdict == found:
 			return d.foundHold(ctx, a, answer.registration)
 		case answer.verdict != repeat:
 			return d.unanswered(ctx, a, answer)
-		case !d.Now().Before(a.Deadline):
+		case !d.cfg.Now().Before(a.Deadline):
 			return d.leave(ctx, a, ByRefusal, nil)
 		}
 		var err error
@@ -187,7 +187,7 @@ func (d *Desk) stepHolding(ctx context.Context, a Appointment, fresh bool) (Appo
 func (d *Desk) hold(ctx context.Context, a Appointment) (hospital.Hold, error) {
 	var hold hospital.Hold
 	err := d.call(ctx, func(ctx context.Context) (err error) {
-		hold, err = d.Slots.Hold(ctx, a.holdRequest())
+		hold, err = d.cfg.Slots.Hold(ctx, a.holdRequest())
 		return err
 	})
 	return hold, err
@@ -204,7 +204,7 @@ func (d *Desk) refused(ctx context.Context, a Appointment, cause error) (Appoint
 			Kind: ErrSlotTaken.Kind, Op: "booking.Book", Code: ErrSlotTaken.Code, Message: ErrSlotTaken.Message, Err: cause,
 		}
 	}
-	now := d.Now()
+	now := d.cfg.Now()
 	saved, err := d.save(ctx, a, move{fact: true, number: fate, cause: cause, events: []string{"appt.refused"}, apply: func(a *Appointment) {
 		a.end(Refused, ByRefusal, outcome(cause), now)
 	}})
@@ -222,7 +222,7 @@ func (d *Desk) gotHold(ctx context.Context, a Appointment, hold hospital.Hold) (
 	if err != nil {
 		return a, err
 	}
-	now := d.Now()
+	now := d.cfg.Now()
 	until := now.Add(time.Duration(policy.Pay.HoldMinutes) * time.Minute)
 	return d.save(ctx, a, move{fact: true, keep: true, apply: func(a *Appointment) {
 		a.Hold, a.Tries, a.AskedAt = hold, 0, now
@@ -249,7 +249,7 @@ func holdExpiry(a Appointment, until time.Time) time.Time {
 // confirmUntil is how long a confirmation may stay unknown: ConfirmWithin, or
 // half an hour before the visit if that is sooner, but a minute at least.
 func (d *Desk) confirmUntil(a Appointment, now time.Time) time.Time {
-	until := now.Add(d.ConfirmWithin)
+	until := now.Add(d.cfg.ConfirmWithin)
 	if before := a.Start.Add(-30 * time.Minute); before.Before(until) {
 		until = before
 	}
@@ -282,7 +282,7 @@ func errWrongPatient() error {
 
 // stepHeld opens the charge, and lets the number go when the time is up.
 func (d *Desk) stepHeld(ctx context.Context, a Appointment) (Appointment, error) {
-	if !d.Now().Before(a.Deadline) {
+	if !d.cfg.Now().Before(a.Deadline) {
 		return d.leave(ctx, a, ByUnpaid, nil)
 	}
 	return d.openCharge(ctx, a, a.Deadline)
@@ -294,9 +294,9 @@ func (d *Desk) openCharge(ctx context.Context, a Appointment, next time.Time) (A
 	if a.Charged {
 		return d.rest(ctx, a, next)
 	}
-	err := d.call(ctx, func(ctx context.Context) error { return d.Cashier.Open(ctx, a.charge()) })
+	err := d.call(ctx, func(ctx context.Context) error { return d.cfg.Cashier.Open(ctx, a.charge()) })
 	if err != nil && !definite(err) {
-		due := d.Now().Add(backoff(a.Tries))
+		due := d.cfg.Now().Add(backoff(a.Tries))
 		saved, saveErr := d.save(ctx, a, move{cause: err, apply: func(a *Appointment) {
 			a.Tries++
 			a.DueAt = earlier(due, next)

@@ -25,7 +25,7 @@ type CancelRequest struct {
 // or when the appointment has ended already; Indeterminate with the
 // appointment Cancelling: recovery finishes it.
 func (d *Desk) Cancel(ctx context.Context, request CancelRequest) (Appointment, error) {
-	a, err := d.Store.Find(ctx, request.ID)
+	a, err := d.cfg.Store.Find(ctx, request.ID)
 	if err != nil {
 		return Appointment{}, absentAlike("booking.Cancel", err)
 	}
@@ -55,7 +55,7 @@ func (d *Desk) mayCancel(ctx context.Context, a Appointment, request CancelReque
 	switch request.Cause {
 	case ByPatient:
 		if request.Actor.Kind == hospital.ActorUser {
-			bound, err := d.Store.Bound(ctx, hospital.UserID(request.Actor.ID))
+			bound, err := d.cfg.Store.Bound(ctx, hospital.UserID(request.Actor.ID))
 			if err != nil {
 				return err
 			}
@@ -70,7 +70,7 @@ func (d *Desk) mayCancel(ctx context.Context, a Appointment, request CancelReque
 		if a.State == Held {
 			return nil // nothing is firm yet
 		}
-		return policy.AllowCancel(a, d.Now())
+		return policy.AllowCancel(a, d.cfg.Now())
 	case ByStaff, BySuspended:
 		if request.Actor.Kind == hospital.ActorUser || request.Actor.Kind == hospital.ActorApp {
 			return &hospital.Error{Kind: hospital.Denied, Op: op, Code: "staff_only", Detail: "cause " + string(request.Cause)}
@@ -112,10 +112,10 @@ func (d *Desk) leave(ctx context.Context, a Appointment, cause Cause, why error)
 }
 
 func (d *Desk) leaveFor(ctx context.Context, a Appointment, cause Cause, reason string, why error, actor hospital.Actor) (Appointment, error) {
-	now := d.Now()
+	now := d.cfg.Now()
 	return d.save(ctx, a, move{keep: true, cause: why, actor: actor, apply: func(a *Appointment) {
 		a.State, a.Cause, a.Reason = Cancelling, cause, reason
-		a.Deadline, a.AskedAt, a.DueAt, a.Tries = now.Add(d.GiveUpAfter), now, now, 0
+		a.Deadline, a.AskedAt, a.DueAt, a.Tries = now.Add(d.cfg.GiveUpAfter), now, now, 0
 	}})
 }
 
@@ -125,8 +125,8 @@ func (d *Desk) leaveFor(ctx context.Context, a Appointment, cause Cause, reason 
 // number free.
 func (d *Desk) stepCancelling(ctx context.Context, a Appointment, fresh bool) (Appointment, error) {
 	paid := false
-	if a.FeeOnline() && d.Cashier != nil {
-		err := d.call(ctx, func(ctx context.Context) error { return d.Cashier.Close(ctx, a.ChargeKey()) })
+	if a.FeeOnline() && d.cfg.Cashier != nil {
+		err := d.call(ctx, func(ctx context.Context) error { return d.cfg.Cashier.Close(ctx, a.ChargeKey()) })
 		switch {
 		case err == nil:
 		case hospital.KindOf(err) == hospital.Conflict:
@@ -143,13 +143,13 @@ func (d *Desk) stepCancelling(ctx context.Context, a Appointment, fresh bool) (A
 	}
 	if paid {
 		err := d.call(ctx, func(ctx context.Context) error {
-			return d.Cashier.Refund(ctx, a.ChargeKey(), string(a.Cause))
+			return d.cfg.Cashier.Refund(ctx, a.ChargeKey(), string(a.Cause))
 		})
 		if err != nil {
 			return d.wait(ctx, a, err)
 		}
 	}
-	now := d.Now()
+	now := d.cfg.Now()
 	return d.save(ctx, a, move{number: FreeNumber, events: []string{leftEvent(a.Cause)}, apply: func(a *Appointment) {
 		a.end(a.Cause.end(), a.Cause, a.Reason, now)
 	}})
@@ -172,8 +172,8 @@ func leftEvent(cause Cause) string {
 // false when the appointment went elsewhere: the visit took place, or a person
 // has to decide.
 func (d *Desk) giveBack(ctx context.Context, a Appointment, fresh bool) (bool, Appointment, error) {
-	if !fresh && !d.Assurances.Cancel.Idempotent {
-		answer := d.ask(ctx, a, d.Assurances.Cancel)
+	if !fresh && !d.cfg.Assurances.Cancel.Idempotent {
+		answer := d.ask(ctx, a, d.cfg.Assurances.Cancel)
 		switch {
 		case answer.verdict == found && !answer.registration.State.Live():
 			return true, a, nil
@@ -186,7 +186,7 @@ func (d *Desk) giveBack(ctx context.Context, a Appointment, fresh bool) (bool, A
 			return false, a, err
 		}
 	}
-	err := d.call(ctx, func(ctx context.Context) error { return d.Slots.Cancel(ctx, a.Key()) })
+	err := d.call(ctx, func(ctx context.Context) error { return d.cfg.Slots.Cancel(ctx, a.Key()) })
 	switch {
 	case err == nil, hospital.KindOf(err) == hospital.NotFound:
 		return true, a, nil
@@ -200,7 +200,7 @@ func (d *Desk) giveBack(ctx context.Context, a Appointment, fresh bool) (bool, A
 
 // stays handles a HIS that refuses to cancel: the visit took place.
 func (d *Desk) stays(ctx context.Context, a Appointment, refusal error) (Appointment, error) {
-	if !d.Assurances.Confirm.Queryable {
+	if !d.cfg.Assurances.Confirm.Queryable {
 		return d.toManual(ctx, a, "the HIS refused to cancel: "+outcome(refusal))
 	}
 	found, err := d.find(ctx, a)
@@ -216,7 +216,7 @@ func (d *Desk) stays(ctx context.Context, a Appointment, refusal error) (Appoint
 	case hospital.RegistrationHeld, hospital.RegistrationRegistered, hospital.RegistrationCancelled, hospital.RegistrationSuspended:
 		return d.toManual(ctx, a, "the HIS refused to cancel: "+outcome(refusal))
 	}
-	now := d.Now()
+	now := d.cfg.Now()
 	saved, err := d.save(ctx, a, move{fact: true, cause: refusal, apply: func(a *Appointment) {
 		if state == Fulfilled {
 			a.end(Fulfilled, "", "", now)

@@ -13,7 +13,7 @@ import (
 func (d *Desk) Deliver(ctx context.Context, delivery hospital.Delivery) error {
 	const op = "booking.Deliver"
 	for range maxMerges {
-		a, err := d.Store.Find(ctx, delivery.Purpose.ID)
+		a, err := d.cfg.Store.Find(ctx, delivery.Purpose.ID)
 		if err != nil {
 			return noAppointment(op, err)
 		}
@@ -49,7 +49,7 @@ func rejectPayment(op, code string) error {
 // without error when that is not known yet.
 func (d *Desk) deliver(ctx context.Context, a Appointment, delivery hospital.Delivery) (bool, error) {
 	const op = "booking.Deliver"
-	now := d.Now()
+	now := d.cfg.Now()
 	mine := a.Receipt == delivery.Receipt && a.Paid == delivery.Amount
 	if a.Withdrawn {
 		return false, rejectPayment(op, "withdrawn")
@@ -96,14 +96,14 @@ func (d *Desk) tell(ctx context.Context, a Appointment, delivery hospital.Delive
 	if delivery.Amount != a.Hold.Fee {
 		return false, rejectPayment("booking.Deliver", "wrong_amount")
 	}
-	now := d.Now()
+	now := d.cfg.Now()
 	a, err := d.save(ctx, a, move{keep: true, apply: func(a *Appointment) {
 		a.State, a.AskedAt, a.DueAt, a.Tries = state, now, now, 0
 		a.Paid, a.Receipt, a.Channel = delivery.Amount, delivery.Receipt, delivery.Channel
 		a.TradeNo, a.PaidAt = delivery.TradeNo, delivery.PaidAt
 		a.Deadline = d.confirmUntil(*a, now)
 		if state == Settling {
-			a.Deadline = now.Add(d.GiveUpAfter)
+			a.Deadline = now.Add(d.cfg.GiveUpAfter)
 		}
 	}})
 	if err != nil {
@@ -136,7 +136,7 @@ func (d *Desk) Withdraw(ctx context.Context, charge hospital.Key) error {
 		return nil // no charge of ours: nothing can be in force
 	}
 	for range maxMerges {
-		a, err := d.Store.Find(ctx, string(charge[1:]))
+		a, err := d.cfg.Store.Find(ctx, string(charge[1:]))
 		if err != nil {
 			if hospital.KindOf(err) == hospital.NotFound {
 				return nil

@@ -76,7 +76,7 @@ type Config struct {
 // Desk is the booking desk. It is safe for concurrent use, and any number of
 // desks may share one store.
 type Desk struct {
-	Config
+	cfg Config
 
 	policies policyBook
 	stopsMu  sync.Mutex
@@ -132,14 +132,14 @@ func New(config Config) (*Desk, error) {
 	if config.Logger == nil {
 		config.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Desk{Config: config}, nil
+	return &Desk{cfg: config}, nil
 }
 
 // call runs one call of a far side under the call's deadline. It is detached
 // from the caller's cancellation: a patient who closes the page must not turn
 // a call that was sent into an unknown one.
 func (d *Desk) call(ctx context.Context, f func(context.Context) error) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), d.CallTimeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), d.cfg.CallTimeout)
 	defer cancel()
 	return f(ctx)
 }
@@ -177,11 +177,11 @@ func (d *Desk) save(ctx context.Context, a Appointment, m move) (Appointment, er
 	for range maxMerges {
 		next := a
 		m.apply(&next)
-		saved, err := d.Store.Save(ctx, d.change(next, m))
+		saved, err := d.cfg.Store.Save(ctx, d.change(next, m))
 		if !errors.Is(err, ErrStale) || !m.fact {
 			return saved, err
 		}
-		if a, err = d.Store.Find(ctx, a.ID); err != nil {
+		if a, err = d.cfg.Store.Find(ctx, a.ID); err != nil {
 			return a, err
 		}
 		if a.State != from && a.State != Manual {
@@ -197,11 +197,11 @@ func (d *Desk) change(next Appointment, m move) Change {
 		actor = hospital.System("booking")
 	}
 	change := Change{Appointment: next, Number: m.number, Audit: hospital.AuditEntry{
-		At: d.Now(), Actor: actor, Purpose: "booking", Action: "appointment." + string(next.State), Object: next.ID,
+		At: d.cfg.Now(), Actor: actor, Purpose: "booking", Action: "appointment." + string(next.State), Object: next.ID,
 		Patient: next.Patient, Outcome: outcome(m.cause), RuleVersion: next.Policy,
 	}}
 	if m.keep {
-		change.Lease = d.Lease
+		change.Lease = d.cfg.Lease
 	}
 	for _, kind := range m.events {
 		change.Events = append(change.Events, hospital.Event{Kind: kind, ID: next.ID})

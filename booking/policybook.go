@@ -23,7 +23,7 @@ const policyListAge = time.Second
 
 // current returns the policy in force now and its version.
 func (d *Desk) current(ctx context.Context) (*Policy, string, error) {
-	now := d.Now()
+	now := d.cfg.Now()
 	versions, err := d.versions(ctx, now, false)
 	if err != nil {
 		return nil, "", err
@@ -50,7 +50,7 @@ func (d *Desk) policy(ctx context.Context, version string) (*Policy, error) {
 	if policy != nil {
 		return policy, nil
 	}
-	versions, err := d.versions(ctx, d.Now(), true)
+	versions, err := d.versions(ctx, d.cfg.Now(), true)
 	if err != nil {
 		return nil, err
 	}
@@ -81,7 +81,7 @@ func (d *Desk) versions(ctx context.Context, now time.Time, fresh bool) ([]Polic
 	if !fresh && len(versions) > 0 && age >= 0 && age < policyListAge {
 		return versions, nil
 	}
-	versions, err := d.Store.PolicyVersions(ctx)
+	versions, err := d.cfg.Store.PolicyVersions(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -106,9 +106,9 @@ func (d *Desk) Publish(ctx context.Context, version PolicyVersion) error {
 	if _, err := ParsePolicy(version.Body); err != nil {
 		return err
 	}
-	if err := d.Store.Publish(ctx, version); err != nil {
+	if err := d.cfg.Store.Publish(ctx, version); err != nil {
 		return err
 	}
-	_, err := d.versions(ctx, d.Now(), true)
+	_, err := d.versions(ctx, d.cfg.Now(), true)
 	return err
 }

@@ -13,13 +13,13 @@ func (d *Desk) stepTelling(ctx context.Context, a Appointment, fresh bool) (Appo
 	if fresh {
 		return d.tellHIS(ctx, a)
 	}
-	return d.tellAgain(ctx, a, !d.Now().Before(a.Deadline))
+	return d.tellAgain(ctx, a, !d.cfg.Now().Before(a.Deadline))
 }
 
 func (d *Desk) tellHIS(ctx context.Context, a Appointment) (Appointment, error) {
 	var registration hospital.Registration
 	err := d.call(ctx, func(ctx context.Context) (err error) {
-		registration, err = d.Slots.Confirm(ctx, a.confirmRequest())
+		registration, err = d.cfg.Slots.Confirm(ctx, a.confirmRequest())
 		return err
 	})
 	switch {
@@ -36,14 +36,14 @@ func (d *Desk) tellHIS(ctx context.Context, a Appointment) (Appointment, error) 
 // tellAgain finds out what became of the call, and repeats it when it certainly
 // was not applied – or gives it up.
 func (d *Desk) tellAgain(ctx context.Context, a Appointment, giveUp bool) (Appointment, error) {
-	answer := d.ask(ctx, a, d.Assurances.Confirm)
-	forgotten := answer.verdict == repeat && d.Assurances.Confirm.Queryable
+	answer := d.ask(ctx, a, d.cfg.Assurances.Confirm)
+	forgotten := answer.verdict == repeat && d.cfg.Assurances.Confirm.Queryable
 	if answer.verdict == found {
 		settled, saved, err := d.foundTold(ctx, a, answer.registration)
 		if settled {
 			return saved, err
 		}
-		answer, forgotten = d.absent(a, d.Assurances.Confirm), false
+		answer, forgotten = d.absent(a, d.cfg.Assurances.Confirm), false
 	}
 	switch {
 	case answer.verdict != repeat:
@@ -103,7 +103,7 @@ func (d *Desk) foundTold(ctx context.Context, a Appointment, found hospital.Regi
 // told records that the registration stands. Somebody may have paid it at the
 // window meanwhile: then our payment was not taken, and Deliver sends it back.
 func (d *Desk) told(ctx context.Context, a Appointment, registration hospital.Registration) (Appointment, error) {
-	now := d.Now()
+	now := d.cfg.Now()
 	first := a.State == Confirming
 	booked := move{fact: true, keep: a.FeeOnline() && !a.Charged, apply: func(a *Appointment) {
 		a.State, a.Deadline, a.Tries = Booked, time.Time{}, 0
@@ -127,7 +127,7 @@ func (d *Desk) untold(ctx context.Context, a Appointment, cause error) (Appointm
 	if a.State == Confirming {
 		return d.leave(ctx, a, ByRefusal, cause)
 	}
-	now := d.Now()
+	now := d.cfg.Now()
 	saved, err := d.save(ctx, a, move{fact: true, cause: cause, apply: func(a *Appointment) {
 		a.State, a.Deadline, a.Tries = Booked, time.Time{}, 0
 		a.forgetPayment()

@@ -20,7 +20,7 @@ func (d *Desk) nextCheck(a Appointment, now time.Time) time.Time {
 		return now
 	}
 	over := visitsClose.On(a.Date)
-	for _, at := range []time.Time{a.AskedAt.Add(d.VerifyAfter), visitsClose.On(a.Date.AddDays(-1)), over} {
+	for _, at := range []time.Time{a.AskedAt.Add(d.cfg.VerifyAfter), visitsClose.On(a.Date.AddDays(-1)), over} {
 		if at.After(now) && a.State != Arrived {
 			return earlier(at, over)
 		}
@@ -34,13 +34,13 @@ func (d *Desk) nextCheck(a Appointment, now time.Time) time.Time {
 // opensLate reports whether the charge of a firm appointment is still to be
 // opened.
 func (d *Desk) opensLate(a Appointment, now time.Time) bool {
-	return a.State == Booked && d.Cashier != nil && a.FeeOnline() && !a.Charged && !a.PaidAtHIS && now.Before(a.Start)
+	return a.State == Booked && d.cfg.Cashier != nil && a.FeeOnline() && !a.Charged && !a.PaidAtHIS && now.Before(a.Start)
 }
 
 // stepBooked opens the charge of a firm appointment and later asks the HIS what
 // became of the visit.
 func (d *Desk) stepBooked(ctx context.Context, a Appointment) (Appointment, error) {
-	now := d.Now()
+	now := d.cfg.Now()
 	if d.opensLate(a, now) {
 		charged := a
 		charged.Charged = true
@@ -50,7 +50,7 @@ func (d *Desk) stepBooked(ctx context.Context, a Appointment) (Appointment, erro
 		return a, nil
 	}
 	over := !now.Before(visitsClose.On(a.Date))
-	if !d.Assurances.Confirm.Queryable {
+	if !d.cfg.Assurances.Confirm.Queryable {
 		if over {
 			return d.visited(ctx, a, Fulfilled, "the HIS cannot be asked about visits")
 		}
@@ -89,11 +89,11 @@ func (d *Desk) attended(ctx context.Context, a Appointment, found hospital.Regis
 			return d.strike(ctx, a)
 		}
 	}
-	return d.rest(ctx, a, d.nextCheck(a, d.Now()))
+	return d.rest(ctx, a, d.nextCheck(a, d.cfg.Now()))
 }
 
 func (d *Desk) visited(ctx context.Context, a Appointment, state State, reason string) (Appointment, error) {
-	now := d.Now()
+	now := d.cfg.Now()
 	return d.save(ctx, a, move{fact: true, events: []string{"appt." + string(state)}, apply: func(a *Appointment) {
 		if state.Terminal() {
 			a.end(state, "", reason, now)
@@ -106,12 +106,12 @@ func (d *Desk) visited(ctx context.Context, a Appointment, state State, reason s
 
 // strike counts a no-show. A lockout that it brings about is its own event.
 func (d *Desk) strike(ctx context.Context, a Appointment) (Appointment, error) {
-	now := d.Now()
+	now := d.cfg.Now()
 	policy, err := d.policy(ctx, a.Policy)
 	if err != nil {
 		return a, err
 	}
-	history, err := d.Store.History(ctx, "", a.Patient, hospital.DateOf(now))
+	history, err := d.cfg.Store.History(ctx, "", a.Patient, hospital.DateOf(now))
 	if err != nil {
 		return a, err
 	}
@@ -128,7 +128,7 @@ func (d *Desk) strike(ctx context.Context, a Appointment) (Appointment, error) {
 // restored from a backup. Before the visit the number is asked for again under
 // the same key; after it a person decides, and there is no strike.
 func (d *Desk) forgotten(ctx context.Context, a Appointment) (Appointment, error) {
-	now := d.Now()
+	now := d.cfg.Now()
 	if !now.Before(a.Start) {
 		return d.toManual(ctx, a, "the HIS does not know the registration")
 	}
@@ -144,7 +144,7 @@ func (d *Desk) forgotten(ctx context.Context, a Appointment) (Appointment, error
 
 // silent puts off the question of a HIS that does not answer.
 func (d *Desk) silent(ctx context.Context, a Appointment, cause error) (Appointment, error) {
-	now := d.Now()
+	now := d.cfg.Now()
 	if now.After(visitsClose.On(a.Date).Add(visitUnknownAfter)) {
 		return d.toManual(ctx, a, "the HIS did not say whether the visit took place")
 	}
@@ -160,7 +160,7 @@ func (d *Desk) silent(ctx context.Context, a Appointment, cause error) (Appointm
 // is under way is caught by the next poll. It returns how many it reached; an
 // error is the first one met, after all were tried.
 func (d *Desk) Suspend(ctx context.Context, actor hospital.Actor, schedule hospital.ScheduleID, reason string) (int, error) {
-	live, err := d.Store.List(ctx, Query{Schedule: schedule, States: []State{Held, Booked, Arrived}, Limit: MaxListLimit})
+	live, err := d.cfg.Store.List(ctx, Query{Schedule: schedule, States: []State{Held, Booked, Arrived}, Limit: MaxListLimit})
 	if err != nil {
 		return 0, err
 	}
