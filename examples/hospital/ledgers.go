@@ -162,9 +162,9 @@ func fold(rows []row, keep func(appointment string) bool) []row {
 
 // The columns of the table.
 const (
-	labelColumns  = 22
-	amountColumns = 7
-	sideColumns   = 2*amountColumns + 1
+	labelColumns  = 20
+	amountColumns = 8
+	sideColumns   = 2 * amountColumns
 )
 
 // head centers the name of a ledger over its two amounts.
@@ -173,12 +173,12 @@ func head(text string) string {
 }
 
 // pair puts two amounts side by side.
-func pair(in, back string) string { return right(in, amountColumns) + right(back, amountColumns) + " " }
+func pair(in, back string) string { return right(in, amountColumns) + right(back, amountColumns) }
 
 // table shows the three ledgers side by side and their sums.
 func (s *screen) table(rows []row, total row) {
 	line := func(label, ours, channel, his, difference string) {
-		s.line("%s%s│%s│%s│%s", left(label, labelColumns), ours, channel, his, right(difference, amountColumns+2))
+		s.line("%s%s│%s│%s│%s", left(label, labelColumns), ours, channel, his, right(difference, amountColumns))
 	}
 	show := func(r row) {
 		line(r.label, pair(r.ours.in.Yuan(), r.ours.back.Yuan()), pair(r.channel.in.Yuan(), r.channel.back.Yuan()),

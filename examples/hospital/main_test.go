@@ -90,8 +90,8 @@ func TestTheMainJobIsPlayedTwiceOnOneFolder(t *testing.T) {
 				"您付了 30.00元", "← 支付 Notify", "医院已收费", "30.00元 已原路退回",
 				"号已为您锁定", "请在 08:20", "您付了 12.05元", "医院已收费", "医生看过了",
 				"您没有来，记爽约第 1 次",
-				"预约 针灸科 已取消      30.00 -30.00 │  30.00 -30.00 │  30.00 -30.00 │     0.00",
-				"合计                    42.05 -30.00 │  42.05 -30.00 │  42.05 -30.00 │     0.00",
+				"预约 针灸科 已取消     30.00  -30.00│   30.00  -30.00│   30.00  -30.00│    0.00",
+				"合计                   42.05  -30.00│   42.05  -30.00│   42.05  -30.00│    0.00",
 				"账平：三本账净额都是 12.05元")
 			require.NotContains(t, first, "上次运行")
 
@@ -99,7 +99,7 @@ func TestTheMainJobIsPlayedTwiceOnOneFolder(t *testing.T) {
 			milestones(t, second,
 				"上次运行留下 3 笔预约：已取消 1，已就诊 1，爽约 1", "业务时钟停在 2026-11-24 22:00；HIS 记得 3 笔登记，支付渠道记得 2 笔交易",
 				"业务时间  2026-11-25（星期三）07:30", "就诊卡 ******0004 已绑定", "预约成功",
-				"以前的订单 2 笔         42.05 -30.00 │  42.05 -30.00 │  42.05 -30.00 │     0.00", "账平：三本账净额都是 24.10元")
+				"以前的订单 2 笔        42.05  -30.00│   42.05  -30.00│   42.05  -30.00│    0.00", "账平：三本账净额都是 24.10元")
 		})
 	}
 }
@@ -168,7 +168,7 @@ func TestARunThatIsToldToStopIsFinishedByTheNext(t *testing.T) {
 		"while a number is held, unpaid":      {"号已为您锁定", "待付款 → 超时未付"},
 		"when the held number was just paid":  {"您付了 12.05元", "待付款 → "},
 		"while the HIS's answer is lost":      {"医院还没有回答", "确认中 → "},
-		"before the evening of a no-show":     {"第 1 号，挂号费", "已预约 → 爽约"},
+		"before the evening of a no-show":     {"第 1 号，12.05元", "已预约 → 爽约"},
 		"while the ledgers are shown":         {"四、三本账", "爽约 1"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -303,6 +303,7 @@ func TestALineKnowsThatAHanCharacterTakesTwoColumns(t *testing.T) {
 	require.Equal(t, "  12.05", right("12.05", 7))
 	require.Equal(t, []string{"一二三", "四五，", "六"}, wrap("一二三四五，六", 6))
 	require.Equal(t, []string{"一二三。", "四"}, wrap("一二三。四", 6), "no line begins with a full stop")
+	require.Equal(t, []string{"一", "（二）"}, wrap("一（二）", 4), "no line ends with an opening bracket")
 	require.Equal(t, "A=1 B=2 …  ", fit("A=1 B=2 CC=3", 11))
 	require.Equal(t, "AAAAAAAA…", fit("AAAAAAAAAAAA", 9))
 }

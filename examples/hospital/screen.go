@@ -81,18 +81,17 @@ func right(text string, n int) string {
 }
 
 // wrap breaks the text into lines of n columns. A mark of punctuation never
-// begins a line, it hangs over the end of the one before.
+// begins a line, it hangs over the end of the one before; an opening bracket
+// never ends one.
 func wrap(text string, n int) []string {
 	var lines []string
-	var line []rune
-	taken := 0
+	line := ""
 	for _, r := range text {
-		if taken+columns(r) > n && !strings.ContainsRune("，。、；：）！？”", r) {
-			lines = append(lines, string(line))
-			line, taken = nil, 0
+		if width(line)+columns(r) > n && !strings.ContainsRune("，。、；：）！？”", r) {
+			head := strings.TrimRight(line, "（“")
+			lines, line = append(lines, head), line[len(head):]
 		}
-		line = append(line, r)
-		taken += columns(r)
+		line += string(r)
 	}
-	return append(lines, string(line))
+	return append(lines, line)
 }

@@ -242,7 +242,7 @@ func (s *story) noShow(ctx context.Context) error {
 	if err != nil || a.ID == "" {
 		return err
 	}
-	s.say(1, "预约成功：%s，第 %d 号，挂号费 %s，到时付。", when(a), a.Hold.QueueNo, a.Hold.Fee)
+	s.say(1, "预约成功：%s，第 %d 号，%s 到时付。", when(a), a.Hold.QueueNo, a.Hold.Fee)
 	if err := s.clock.to(tomorrow.At(22, 0)); err != nil {
 		return err
 	}

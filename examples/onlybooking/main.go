@@ -64,10 +64,12 @@ func run(ctx context.Context, out io.Writer) (err error) {
 		return err
 	}
 
-	// The desk and the cashier know each other, so one is told of the other late.
+	// The desk and the cashier know each other: the desk is given a seat that the
+	// cashier takes as soon as there is one.
+	seat := &struct{ booking.Cashier }{}
 	sure := h.System().Assurances
 	desk, err := booking.New(booking.Config{
-		Store: appointments, Slots: h, Now: now,
+		Store: appointments, Slots: h, Cashier: seat, Now: now,
 		Assurances: booking.Assurances{Hold: sure.Hold, Confirm: sure.Confirm, Cancel: sure.Cancel},
 	})
 	if err != nil {
@@ -81,7 +83,7 @@ func run(ctx context.Context, out io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
-	desk.Cashier = cashier
+	seat.Cashier = cashier
 	return visit(ctx, out, clinic{h, desk, cashier, till, now})
 }
 
