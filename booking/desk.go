@@ -16,7 +16,8 @@ type Slots interface {
 	// Conflict when it is taken, Rejected when the HIS refuses the patient, and
 	// Indeterminate when the answer was lost: ask Find by the key.
 	Hold(ctx context.Context, request hospital.HoldRequest) (hospital.Hold, error)
-	// Confirm makes a hold firm, or books its fee as paid.
+	// Confirm makes a hold firm, or books its fee as paid. Conflict, Rejected and
+	// NotFound are a definite no.
 	Confirm(ctx context.Context, request hospital.ConfirmRequest) (hospital.Registration, error)
 	// Cancel gives the number back. Nil means certainly not in force; Rejected
 	// that the visit took place.

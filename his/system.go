@@ -85,8 +85,9 @@ type Registrar interface {
 	// this patient. Indeterminate: ask Find by the key.
 	Hold(ctx context.Context, request hospital.HoldRequest) (hospital.Hold, error)
 	// Confirm makes the hold firm, or books its fee as paid. Conflict
-	// slot_taken: the hold ran out and the number is gone. Rejected: a wrong
-	// sum, a wrong patient, a visit that is over.
+	// slot_taken: the hold ran out and the number is gone. NotFound: nothing is
+	// held under the key. Rejected: a wrong sum, a wrong patient, a fee that was
+	// paid under another receipt, a visit that is over.
 	Confirm(ctx context.Context, request hospital.ConfirmRequest) (hospital.Registration, error)
 	// Cancel gives the number back (退号). Nil means the registration is
 	// certainly not in force, also when it never was. Rejected: the visit took place.
