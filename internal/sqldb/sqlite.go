@@ -115,16 +115,29 @@ func (e *sqliteEngine) close() error {
 	e.once.Do(func() {
 		close(e.closing)
 		<-e.stopped
-		for range e.made { // whoever reads finishes
-			<-e.readers
-		}
 		var errs []error
+		for range e.made { // whoever reads finishes
+			errs = append(errs, (<-e.readers).close())
+		}
+		if e.writer != nil { // the last to leave writes the log back into the file
+			errs = append(errs, e.writer.close())
+		}
 		for _, p := range e.pools {
 			errs = append(errs, p.Close())
 		}
 		e.err = errors.Join(append(errs, e.lock.Close())...)
 	})
 	return e.err
+}
+
+// close lets the connection and its statements go: SQLite keeps a file open as
+// long as one statement lives.
+func (c *sqliteConn) close() error {
+	var errs []error
+	for _, stmt := range c.stmts {
+		errs = append(errs, stmt.Close())
+	}
+	return errors.Join(append(errs, c.conn.Close())...)
 }
 
 func closed() error {
