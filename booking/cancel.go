@@ -218,6 +218,7 @@ func (d *Desk) stays(ctx context.Context, a Appointment, refusal error) (Appoint
 	}
 	now := d.cfg.Now()
 	saved, err := d.save(ctx, a, move{fact: true, cause: refusal, apply: func(a *Appointment) {
+		a.learnPayment(found)
 		if state == Fulfilled {
 			a.end(Fulfilled, "", "", now)
 			return

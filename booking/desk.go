@@ -51,7 +51,7 @@ type Assurances struct {
 type Config struct {
 	Store   Store
 	Slots   Slots
-	Cashier Cashier // nil: every fee is paid at the hospital's desk
+	Cashier Cashier // nil and no Desk.PayWith: every fee is paid at the hospital's desk
 	Stops   Stops   // nil: 停诊 reaches us only through Desk.Suspend
 
 	Assurances Assurances // of the adapter behind Slots
@@ -134,6 +134,17 @@ func New(config Config) (*Desk, error) {
 		config.Logger = slog.New(slog.DiscardHandler)
 	}
 	return &Desk{cfg: config}, nil
+}
+
+// PayWith gives the desk its cashier when it could not be in the Config, because
+// the cashier was made with the desk as its deliverer. Call it once, before the
+// desk is used; Invalid when there is a cashier already.
+func (d *Desk) PayWith(cashier Cashier) error {
+	if d.cfg.Cashier != nil || cashier == nil {
+		return &hospital.Error{Kind: hospital.Invalid, Op: "booking.PayWith", Code: "bad_config", Detail: "want one cashier, once"}
+	}
+	d.cfg.Cashier = cashier
+	return nil
 }
 
 // call runs one call of a far side under the call's deadline. It is detached

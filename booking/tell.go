@@ -108,10 +108,7 @@ func (d *Desk) told(ctx context.Context, a Appointment, registration hospital.Re
 	booked := move{fact: true, keep: a.FeeOnline() && !a.Charged, apply: func(a *Appointment) {
 		a.State, a.Deadline, a.Tries = Booked, time.Time{}, 0
 		a.Hold.QueueNo, a.Hold.HISNo = registration.QueueNo, registration.HISNo
-		a.PaidAtHIS = registration.Paid > 0
-		if registration.Paid > 0 && registration.Receipt != a.Receipt {
-			a.forgetPayment()
-		}
+		a.learnPayment(registration)
 		a.AskedAt = now
 		a.DueAt = d.nextCheck(*a, now)
 	}}
@@ -137,6 +134,15 @@ func (d *Desk) untold(ctx context.Context, a Appointment, cause error) (Appointm
 		return saved, err
 	}
 	return saved, cause
+}
+
+// learnPayment takes over what the HIS has booked as paid. A fee that it took
+// under another receipt, at the window, makes ours one that was never taken.
+func (a *Appointment) learnPayment(registration hospital.Registration) {
+	a.PaidAtHIS = registration.Paid > 0
+	if a.PaidAtHIS && registration.Receipt != a.Receipt {
+		a.forgetPayment()
+	}
 }
 
 // forgetPayment takes back that a payment was delivered.

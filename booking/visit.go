@@ -52,7 +52,7 @@ func (d *Desk) stepBooked(ctx context.Context, a Appointment) (Appointment, erro
 	over := !now.Before(visitsClose.On(a.Date))
 	if !d.cfg.Assurances.Confirm.Queryable {
 		if over {
-			return d.visited(ctx, a, Fulfilled, "the HIS cannot be asked about visits")
+			return d.visited(ctx, a, Fulfilled, nil, "the HIS cannot be asked about visits")
 		}
 		return d.rest(ctx, a, d.nextCheck(a, now))
 	}
@@ -72,13 +72,13 @@ func (d *Desk) stepBooked(ctx context.Context, a Appointment) (Appointment, erro
 func (d *Desk) attended(ctx context.Context, a Appointment, found hospital.Registration, over bool) (Appointment, error) {
 	switch found.State {
 	case hospital.RegistrationFulfilled:
-		return d.visited(ctx, a, Fulfilled, "")
+		return d.visited(ctx, a, Fulfilled, &found, "")
 	case hospital.RegistrationArrived:
 		if over {
-			return d.visited(ctx, a, Fulfilled, "")
+			return d.visited(ctx, a, Fulfilled, &found, "")
 		}
 		if a.State == Booked {
-			return d.visited(ctx, a, Arrived, "")
+			return d.visited(ctx, a, Arrived, &found, "")
 		}
 	case hospital.RegistrationSuspended:
 		return d.leave(ctx, a, BySuspended, nil)
@@ -92,9 +92,14 @@ func (d *Desk) attended(ctx context.Context, a Appointment, found hospital.Regis
 	return d.rest(ctx, a, d.nextCheck(a, d.cfg.Now()))
 }
 
-func (d *Desk) visited(ctx context.Context, a Appointment, state State, reason string) (Appointment, error) {
+// visited records how far the visit came; found is what the HIS said, nil where
+// it cannot be asked.
+func (d *Desk) visited(ctx context.Context, a Appointment, state State, found *hospital.Registration, reason string) (Appointment, error) {
 	now := d.cfg.Now()
 	return d.save(ctx, a, move{fact: true, events: []string{"appt." + string(state)}, apply: func(a *Appointment) {
+		if found != nil {
+			a.learnPayment(*found)
+		}
 		if state.Terminal() {
 			a.end(state, "", reason, now)
 			return

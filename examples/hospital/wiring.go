@@ -45,7 +45,6 @@ type world struct {
 	appointments *bookingsql.Store
 	desk         *booking.Desk
 	cashier      *payment.Cashier
-	seat         struct{ booking.Cashier } // where the desk finds the cashier, who is made after it
 
 	closers []func() error // in the order they were opened
 }
@@ -226,7 +225,7 @@ func (w *world) openDesk(ctx context.Context, db *bookingsql.DB) error {
 	}
 	sure := w.his.System().Assurances
 	w.desk, err = booking.New(booking.Config{
-		Store: w.appointments, Slots: w.his, Stops: w.his, Cashier: &w.seat, Now: w.clock.Now,
+		Store: w.appointments, Slots: w.his, Stops: w.his, Now: w.clock.Now,
 		Assurances: booking.Assurances{Hold: sure.Hold, Confirm: sure.Confirm, Cancel: sure.Cancel},
 		StopsEvery: 30 * time.Minute, // the story leaps; the default of a minute would fill the screen
 	})
@@ -251,8 +250,7 @@ func (w *world) openCashier(ctx context.Context, db *bookingsql.DB) error {
 	if err != nil {
 		return err
 	}
-	w.seat.Cashier = w.cashier
-	return nil
+	return w.desk.PayWith(w.cashier)
 }
 
 // publish puts the paper's rules in force from the first day on; again is nil.

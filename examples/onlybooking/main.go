@@ -64,12 +64,9 @@ func run(ctx context.Context, out io.Writer) (err error) {
 		return err
 	}
 
-	// The desk and the cashier know each other: the desk is given a seat that the
-	// cashier takes as soon as there is one.
-	seat := &struct{ booking.Cashier }{}
 	sure := h.System().Assurances
 	desk, err := booking.New(booking.Config{
-		Store: appointments, Slots: h, Cashier: seat, Now: now,
+		Store: appointments, Slots: h, Now: now,
 		Assurances: booking.Assurances{Hold: sure.Hold, Confirm: sure.Confirm, Cancel: sure.Cancel},
 	})
 	if err != nil {
@@ -83,7 +80,9 @@ func run(ctx context.Context, out io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
-	seat.Cashier = cashier
+	if err := desk.PayWith(cashier); err != nil { // they need each other: the cashier was made with the desk
+		return err
+	}
 	return visit(ctx, out, clinic{h, desk, cashier, till, now})
 }
 

@@ -42,7 +42,7 @@ type Exchange struct {
 	Operation string // "" when the request was unreadable
 	Request   string // in one line: "Key=… PatientID=… IDNumber=1****************1"
 	Answer    string
-	Outcome   string // "ok", a result code, "unreadable"
+	Outcome   string // the result code, "0" for success; "unreadable" for what was no request
 	Fault     string // the switch that acted, "" for none
 	Took      time.Duration
 }

@@ -93,7 +93,7 @@ func (w *world) restart(i int) {
 	}
 	me := &worker{}
 	config := booking.Config{
-		Store: w.bookings, Slots: system.Registrar, Cashier: lateCashier{me}, Stops: system.Scheduling, Now: w.clock.Now,
+		Store: w.bookings, Slots: system.Registrar, Stops: system.Scheduling, Now: w.clock.Now,
 		Assurances: booking.Assurances{
 			Hold: system.Assurances.Hold, Confirm: system.Assurances.Confirm, Cancel: system.Assurances.Cancel,
 		},
@@ -108,22 +108,8 @@ func (w *world) restart(i int) {
 		Now:        w.clock.Now, Wall: w.clock.Now, Workers: 1,
 	})
 	require.NoError(w, err)
+	require.NoError(w, me.desk.PayWith(me.cashier))
 	w.workers[i] = me
-}
-
-// lateCashier lets a desk and a cashier know each other.
-type lateCashier struct{ *worker }
-
-func (c lateCashier) Open(ctx context.Context, charge hospital.Charge) error {
-	return c.cashier.Open(ctx, charge)
-}
-
-func (c lateCashier) Close(ctx context.Context, key hospital.Key) error {
-	return c.cashier.Close(ctx, key)
-}
-
-func (c lateCashier) Refund(ctx context.Context, key hospital.Key, cause string) error {
-	return c.cashier.Refund(ctx, key, cause)
 }
 
 func (w *world) publish(preset string) string {
@@ -161,7 +147,9 @@ func (w *world) rest() {
 // busy names what is under way, "" for nothing.
 func (w *world) busy() string {
 	now := w.clock.Now()
+	waiting := map[hospital.Key]bool{} // charges whose appointment waits for a person
 	for _, a := range w.appointments() {
+		waiting[a.ChargeKey()] = a.State == booking.Manual
 		switch a.State {
 		case booking.Holding, booking.Confirming, booking.Settling, booking.Cancelling:
 			return fmt.Sprintf("appointment %s is %s: %s", a.ID, a.State, a.Reason)
@@ -184,7 +172,11 @@ func (w *world) busy() string {
 			if !now.Before(o.Charge.Expires) {
 				return "order " + o.ID + " is open after it expired"
 			}
-		case payment.Closed, payment.Delivered, payment.Refunded, payment.Manual:
+		case payment.Closed, payment.Delivered, payment.Refunded:
+		case payment.Manual:
+			if !waiting[o.Charge.Key] {
+				return fmt.Sprintf("order %s is %s: %s", o.ID, o.State, o.Reason)
+			}
 		case payment.Closing, payment.Paid, payment.Delivering, payment.Withdrawing, payment.RefundDue, payment.Refunding:
 			return fmt.Sprintf("order %s is %s", o.ID, o.State)
 		}

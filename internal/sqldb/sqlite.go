@@ -59,6 +59,9 @@ func (db *DB) openSQLite(ctx context.Context, path string, pool int) (err error)
 		return err
 	}
 	db.sqlite, db.dsn = e, sqliteDSN(path, false)
+	if err := private(path); err != nil {
+		return errors.Join(err, e.lock.Close())
+	}
 	defer func() {
 		if err != nil {
 			close(e.stopped) // the writer never started
@@ -77,6 +80,19 @@ func (db *DB) openSQLite(ctx context.Context, path string, pool int) (err error)
 		e.made++
 	}
 	go e.work() //nolint:contextcheck // commands bring their own contexts
+	return nil
+}
+
+// private creates a new database file that its owner alone may read; SQLite
+// gives its journals the same mode.
+func private(path string) error {
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600) //nolint:gosec // the operator names the file
+	if err != nil {
+		return &hospital.Error{Kind: hospital.Unavailable, Op: "sqldb.Open", Code: "database_file", Err: err}
+	}
+	if err := file.Close(); err != nil {
+		return &hospital.Error{Kind: hospital.Unavailable, Op: "sqldb.Open", Code: "database_file", Err: err}
+	}
 	return nil
 }
 
