@@ -15,8 +15,9 @@ check: ## before every commit: vet, lint and the tests that need no other progra
 	golangci-lint run $(PKG)
 	go test -short $(PKG)
 
-test: ## all tests; those whose tool is missing are skipped and say so
+test: ## all tests; names the tools whose tests were skipped
 	go test $(PKG)
+	@go test -v ./internal/sqltest ./his/soap | grep -o 'needs .*' | sort -u | sed 's/^/skipped: /' || true
 
 race: ## all tests with the race detector, in random order
 	go test -race -shuffle=on $(PKG)
