@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"embed"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io/fs"
 	"slices"
@@ -52,30 +53,43 @@ func New(ctx context.Context, db *DB) (*Store, error) {
 func (s *Store) Sell(ctx context.Context, sale booking.Sale) (booking.Appointment, error) {
 	var sold booking.Appointment
 	err := s.db.Write(ctx, func(tx *sqldb.Tx) error {
-		a := sale.Appointment
-		if err := tx.Lock("patient/" + string(a.Patient)); err != nil {
+		if err := tx.Lock("patient/" + string(sale.Appointment.Patient)); err != nil {
 			return err
 		}
-		history, err := readHistory(tx, hospital.UserID(a.Actor.ID), a.Patient, hospital.DateOf(a.CreatedAt))
-		if err != nil {
+		var refused, err error
+		if sold, refused, err = sell(tx, sale); err != nil {
 			return err
 		}
-		if err := sale.Allow(history); err != nil {
-			return err
-		}
-		if sale.Quota {
-			if a.Number, err = takeNumber(tx, a.Slot); err != nil {
-				return err
-			}
-		}
-		a.Version = 1
-		if err := insert(tx, a, sale.Lease); err != nil {
-			return err
-		}
-		sold = a
-		return sqldb.AppendAudit(tx, sale.Audit)
+		return refused
 	})
 	return sold, err
+}
+
+// sell runs one sale under the patient's lock. What refuses it comes before it
+// has written anything.
+func sell(tx *sqldb.Tx, sale booking.Sale) (sold booking.Appointment, refused, err error) {
+	a, none := sale.Appointment, booking.Appointment{}
+	history, err := readHistory(tx, hospital.UserID(a.Actor.ID), a.Patient, hospital.DateOf(a.CreatedAt))
+	if err != nil {
+		return none, nil, err
+	}
+	if refused := sale.Allow(history); refused != nil {
+		return none, refused, nil
+	}
+	if sale.Quota {
+		a.Number, err = takeNumber(tx, a.Slot)
+		switch {
+		case errors.Is(err, booking.ErrSlotTaken):
+			return none, err, nil
+		case err != nil:
+			return none, nil, err
+		}
+	}
+	a.Version = 1
+	if err := insert(tx, a, sale.Lease); err != nil {
+		return none, nil, err
+	}
+	return a, nil, sqldb.AppendAudit(tx, sale.Audit)
 }
 
 // takeNumber claims a number of our quota: one that came back, otherwise the

@@ -94,8 +94,8 @@ type town struct {
 	policy booking.Policy
 	rules  booking.PolicyVersion
 	began  time.Time
-	stores []*bookingsql.Store // one; on PostgreSQL one a caller when alone
-	desks  []*booking.Desk     // one a store
+	stores []booking.Store // one; on PostgreSQL one a caller when alone
+	desks  []*booking.Desk // one a store
 
 	next  atomic.Int64 // sale
 	acked atomic.Int64
@@ -162,8 +162,12 @@ func (t *town) prepare(b *testing.B, callers int) {
 		want = callers
 	}
 	for len(t.stores) < want {
-		store, err := bookingsql.New(b.Context(), t.db)
+		plain, err := bookingsql.New(b.Context(), t.db)
 		require.NoError(b, err)
+		var store booking.Store = plain
+		if !t.alone {
+			store = newBatching(b, t.db)
+		}
 		desk, err := booking.New(booking.Config{
 			Store: store, Slots: agreeable{}, Quota: true, Now: t.now, CallTimeout: time.Minute, Lease: 3 * time.Minute,
 		})
