@@ -2,6 +2,7 @@ package hospital_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -22,6 +23,20 @@ func ExampleParseIDNumber() {
 	number, err := hospital.ParseIDNumber("11010519491231002x")
 	fmt.Println(number.Masked(), number.BirthDate(), err)
 	// Output: 1****************X 1949-12-31 <nil>
+}
+
+// A sentinel matches by kind and code, whoever returned the error and however
+// it was wrapped.
+func ExampleError() {
+	taken := &hospital.Error{Kind: hospital.Conflict, Code: "slot_taken"}
+	err := fmt.Errorf("book: %w", &hospital.Error{
+		Kind: hospital.Conflict, Op: "his.Hold", Code: "slot_taken", Detail: "segment 3",
+	})
+	fmt.Println(err)
+	fmt.Println(errors.Is(err, taken), hospital.KindOf(err), hospital.CodeOf(err))
+	// Output:
+	// book: his.Hold: conflict [slot_taken]: segment 3
+	// true conflict slot_taken
 }
 
 func ExampleMessageFor() {

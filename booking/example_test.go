@@ -65,3 +65,31 @@ func ExampleParsePolicy() {
 	// [ladder-year prepaid-month wuxi2018]
 	// invalid
 }
+
+// A shipped policy file is the place to start from.
+func ExamplePreset() {
+	body, err := booking.Preset("wuxi2018")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	policy, err := booking.ParsePolicy(body)
+	fmt.Println(policy.Name, policy.Advance.Expert.Days, policy.Advance.Expert.Release, err)
+	fmt.Println(policy.Pay.Mode(hospital.Advance, hospital.SelfPay), policy.Pay.Mode(hospital.SameDay, hospital.SelfPay))
+	// Output:
+	// wuxi2018 7 07:00 <nil>
+	// after_booking before_confirm
+}
+
+// The name of a version holds the instant from which it is in force, so earlier
+// rules can return as a version of their own.
+func ExampleNewPolicyVersion() {
+	body, err := booking.Preset("ladder-year")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	version, err := booking.NewPolicyVersion(body, "preset", time.Date(2026, 12, 1, 0, 0, 0, 0, hospital.CST))
+	fmt.Println(version.Version == "ladder-year@20261201T000000-"+version.Hash[:8], err)
+	// Output: true <nil>
+}
