@@ -46,7 +46,7 @@ func (c *Cashier) stepDeliver(ctx context.Context, o Order) (Order, error) {
 			d.delivered()
 		case hospital.KindOf(err) == hospital.Rejected || hospital.KindOf(err) == hospital.Conflict:
 			d.log("payment: delivery refused", slog.Any("error", err))
-			if again { // the refusal may be about a repetition of what was done
+			if again || d.o.Tries != o.Tries { // the refusal may be about a repetition of what was done
 				d.withdraw("delivery_refused")
 				break
 			}

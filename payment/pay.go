@@ -263,7 +263,9 @@ func (d *draft) learnQuery(no TradeNo, t Trade) {
 	if d.learnTrade(no, t) {
 		return
 	}
-	d.attempt(no).Next = d.now.Add(d.c.slow)
+	if a := d.attempt(no); a.State == AttemptOpen || a.State == AttemptClosing {
+		a.Next = d.now.Add(d.c.slow)
+	}
 	if d.o.State == Payable || d.o.State == Closing {
 		d.to(Manual, string(CaseAmountMismatch))
 	}
@@ -279,6 +281,9 @@ func (d *draft) learnTrade(no TradeNo, t Trade) bool {
 		return false
 	}
 	switch {
+	case t.State == TradeRefunded && a.State != AttemptPaid:
+		d.open(CaseRefundMismatch, string(no), "paid, and refunded by somebody else")
+		return false
 	case t.State.Paid() && a.State != AttemptPaid:
 		d.paid(a, t)
 	case t.State.Paid() && a.TransactionID != t.TransactionID:

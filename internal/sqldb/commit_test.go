@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/url"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -227,6 +228,9 @@ func TestCommandsThatDeadlockAreRepeated(t *testing.T) {
 	require.Equal(t, int32(3), runs.Load(), "one of the two ran again")
 }
 
+// commitStatement is a COMMIT, not the READ COMMITTED of a BEGIN.
+var commitStatement = regexp.MustCompile(`COMMIT\b`)
+
 // proxy stands between us and PostgreSQL and cuts the wire at a COMMIT: before
 // the server hears it, or after it has answered.
 func proxy(t *testing.T, afterwards bool, armed *atomic.Bool) (dsn string) {
@@ -283,7 +287,7 @@ func wire(near, far net.Conn, afterwards bool, armed *atomic.Bool) {
 		if err != nil {
 			return
 		}
-		if strings.Contains(string(b[:n]), "COMMIT") && armed.CompareAndSwap(true, false) {
+		if commitStatement.Match(b[:n]) && armed.CompareAndSwap(true, false) {
 			if !afterwards {
 				return
 			}
@@ -372,4 +376,20 @@ func BenchmarkMergedCommits(b *testing.B) {
 			}
 		})
 	}
+}
+
+func TestACommandReadsWhatWasCommittedBeforeItWhateverTheServerPrefers(t *testing.T) {
+	t.Parallel()
+	db := sqltest.On(t, sqldb.PostgreSQL)(func(c *sqldb.Config) {
+		separator := "?"
+		if strings.Contains(c.DSN, "?") {
+			separator = "&"
+		}
+		c.DSN += separator + "default_transaction_isolation=serializable"
+	})
+	var level string
+	require.NoError(t, db.Write(t.Context(), func(tx *sqldb.Tx) error {
+		return tx.QueryRow("SELECT current_setting('transaction_isolation')").Scan(&level)
+	}))
+	require.Equal(t, "read committed", level)
 }

@@ -91,9 +91,13 @@ func (c pgConn) discard() {
 	_ = c.conn.Raw(func(any) error { return driver.ErrBadConn }) // the error is the instruction to the pool
 }
 
+// beginWrite names the isolation, whatever the server's default is: a command
+// that waits for a lock must then see what the one before it committed.
+const beginWrite = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
+
 func (db *DB) writePostgres(ctx context.Context, fn func(*Tx) error) error {
 	for attempt := 1; ; attempt++ {
-		err := db.oncePostgres(ctx, "BEGIN", fn)
+		err := db.oncePostgres(ctx, beginWrite, fn)
 		if !deadlocked(err) || attempt == maxAttempts {
 			return err
 		}
