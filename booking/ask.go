@@ -13,7 +13,8 @@ type verdict int
 
 const (
 	found  verdict = iota // the HIS knows the key
-	repeat                // nothing was applied, or the call may be repeated: call again under the same key
+	repeat                // certainly not applied: call again under the same key, or give up
+	blind                 // cannot be asked, but the call may be repeated: it is the only way to find out
 	later                 // not known yet
 	person                // can neither be asked nor repeated
 )
@@ -31,7 +32,7 @@ type answer struct {
 func (d *Desk) ask(ctx context.Context, a Appointment, assurance hospital.Assurance) answer {
 	if !assurance.Queryable {
 		if assurance.Idempotent {
-			return answer{verdict: repeat}
+			return answer{verdict: blind}
 		}
 		return answer{verdict: person}
 	}
@@ -78,7 +79,7 @@ func (d *Desk) stamp(ctx context.Context, a Appointment) (Appointment, error) {
 	}})
 }
 
-// unanswered handles every verdict but found and repeat.
+// unanswered handles the verdicts later and person.
 func (d *Desk) unanswered(ctx context.Context, a Appointment, answer answer) (Appointment, error) {
 	if answer.verdict == person {
 		return d.toManual(ctx, a, "the adapter can neither be asked nor called again")

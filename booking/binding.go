@@ -30,6 +30,9 @@ func (d *Desk) Bind(ctx context.Context, request BindRequest) error {
 	if err != nil {
 		return err
 	}
+	if err := validActor("booking.Bind", request.Actor); err != nil {
+		return err
+	}
 	if request.User == "" || request.Patient == "" {
 		return &hospital.Error{Kind: hospital.Invalid, Op: "booking.Bind", Code: "bad_request", Detail: "User and Patient are required"}
 	}
@@ -51,6 +54,9 @@ func (d *Desk) Bind(ctx context.Context, request BindRequest) error {
 
 // Unbind releases a patient; NotFound when the user does not hold the patient.
 func (d *Desk) Unbind(ctx context.Context, actor hospital.Actor, user hospital.UserID, patient hospital.PatientID) error {
+	if err := validActor("booking.Unbind", actor); err != nil {
+		return err
+	}
 	return d.cfg.Store.Unbind(ctx, Binding{User: user, Patient: patient}, hospital.AuditEntry{
 		At: d.cfg.Now(), Actor: actor, Purpose: "binding", Action: "patient.unbind", Object: string(user), Patient: patient, Outcome: "ok",
 	})
@@ -150,7 +156,16 @@ func (d *Desk) Resolve(ctx context.Context, actor hospital.Actor, id string, sta
 		return a, refuse(ErrInProgress, op, "该记录已不在待人工处理列表中，请刷新。")
 	}
 	if state == Cancelling {
-		return d.leaveFor(ctx, a, ByStaff, reason, nil, actor)
+		if a, err = d.leaveFor(ctx, a, ByStaff, reason, nil, actor); err != nil {
+			return a, err
+		}
+		return d.drive(ctx, a, true) // a person has looked: the HIS may be told once more
+	}
+	var found *hospital.Registration
+	if state == Booked && a.Paid > 0 {
+		if found, err = d.standing(ctx, a); err != nil {
+			return a, err
+		}
 	}
 	now := d.cfg.Now()
 	return d.save(ctx, a, move{actor: actor, apply: func(a *Appointment) {
@@ -159,7 +174,29 @@ func (d *Desk) Resolve(ctx context.Context, actor hospital.Actor, id string, sta
 			return
 		}
 		a.State, a.Reason, a.Tries, a.Deadline, a.AskedAt = Booked, reason, 0, time.Time{}, now
-		a.PaidAtHIS = a.Paid > 0
+		if found != nil {
+			a.learnPayment(*found)
+		}
 		a.DueAt = d.nextCheck(*a, now)
 	}})
+}
+
+// standing asks the HIS about a registration that staff say stands: whether it
+// has the fee is nobody's guess.
+func (d *Desk) standing(ctx context.Context, a Appointment) (*hospital.Registration, error) {
+	const op = "booking.Resolve"
+	if !d.cfg.Assurances.Confirm.Queryable {
+		return nil, &hospital.Error{
+			Kind: hospital.Invalid, Op: op, Code: "fee_unknown",
+			Detail: "the HIS cannot be asked whether it has the fee: give the number back, or book the fee there and resolve as fulfilled",
+		}
+	}
+	found, err := d.find(ctx, a)
+	switch {
+	case err != nil:
+		return nil, unknown(err)
+	case found.Patient != a.Patient || !found.State.Live():
+		return nil, &hospital.Error{Kind: hospital.Conflict, Op: op, Code: "not_in_force", Detail: "the HIS has no such registration in force"}
+	}
+	return &found, nil
 }

@@ -48,6 +48,7 @@ func (d *Desk) Book(ctx context.Context, request BookRequest) (Appointment, erro
 	if d.cfg.Cashier == nil {
 		a.Pay = PayAtDesk
 	}
+	wished := a
 	a, err = d.cfg.Store.Sell(ctx, Sale{
 		Appointment: a, Quota: d.cfg.Quota, Lease: d.cfg.Lease,
 		Allow: func(history History) error { return policy.Allow(wish, now, user, history) },
@@ -57,6 +58,9 @@ func (d *Desk) Book(ctx context.Context, request BookRequest) (Appointment, erro
 		},
 	})
 	if err != nil {
+		if hospital.KindOf(err) == hospital.Indeterminate {
+			return wished, unknown(err) // the commit's answer was lost: recovery finds the row
+		}
 		return Appointment{}, err
 	}
 	a, err = d.drive(ctx, a, true)
@@ -70,6 +74,9 @@ func (d *Desk) settledDown(ctx context.Context, a Appointment, err error) (Appoi
 		a, err = d.cfg.Store.Find(ctx, a.ID)
 	}
 	if err != nil {
+		if kind := hospital.KindOf(err); !a.State.Terminal() && (kind == hospital.Unavailable || kind == hospital.Internal) {
+			err = unknown(err) // the number is claimed, whatever became of the last step
+		}
 		return a, err
 	}
 	switch a.State {
@@ -101,8 +108,6 @@ func (r BookRequest) validate() error {
 	schedule, slot := r.Wish.Schedule, r.Wish.Slot
 	missing := ""
 	switch {
-	case r.Actor.Kind == "" || r.Actor.ID == "" || r.Actor.Entry == "":
-		missing = "Actor: kind, id and entry are required"
 	case r.Wish.Patient == "":
 		missing = "Wish.Patient is empty"
 	case schedule.ID == "" || schedule.Date.IsZero():
@@ -113,9 +118,21 @@ func (r BookRequest) validate() error {
 		missing = "Wish.Slot: start and end are not a span of the schedule's day"
 	}
 	if missing == "" {
-		return nil
+		return validActor("booking.Book", r.Actor)
 	}
 	return &hospital.Error{Kind: hospital.Invalid, Op: "booking.Book", Code: "bad_request", Detail: missing}
+}
+
+// validActor refuses an actor that nobody could be held to: an unset or misspelled
+// one would pass for staff and stand in the audit trail as nobody.
+func validActor(op string, actor hospital.Actor) error {
+	switch actor.Kind {
+	case hospital.ActorUser, hospital.ActorStaff, hospital.ActorApp, hospital.ActorSystem:
+		if actor.ID != "" && actor.Entry != "" {
+			return nil
+		}
+	}
+	return &hospital.Error{Kind: hospital.Invalid, Op: op, Code: "bad_actor", Detail: "Actor: a known kind, an id and an entry are required"}
 }
 
 // maxSteps bounds how far one call drives an appointment; the longest path,
@@ -164,7 +181,7 @@ func (d *Desk) stepHolding(ctx context.Context, a Appointment, fresh bool) (Appo
 		switch {
 		case answer.verdict == found:
 			return d.foundHold(ctx, a, answer.registration)
-		case answer.verdict != repeat:
+		case answer.verdict != repeat && answer.verdict != blind:
 			return d.unanswered(ctx, a, answer)
 		case !d.cfg.Now().Before(a.Deadline):
 			return d.leave(ctx, a, ByRefusal, nil)

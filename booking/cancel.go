@@ -25,6 +25,9 @@ type CancelRequest struct {
 // or when the appointment has ended already; Indeterminate with the
 // appointment Cancelling: recovery finishes it.
 func (d *Desk) Cancel(ctx context.Context, request CancelRequest) (Appointment, error) {
+	if err := validActor("booking.Cancel", request.Actor); err != nil {
+		return Appointment{}, err
+	}
 	a, err := d.cfg.Store.Find(ctx, request.ID)
 	if err != nil {
 		return Appointment{}, absentAlike("booking.Cancel", err)
@@ -62,6 +65,9 @@ func (d *Desk) mayCancel(ctx context.Context, a Appointment, request CancelReque
 			if !holds(bound, a.Patient) {
 				return absentAlike(op, &hospital.Error{Kind: hospital.NotFound})
 			}
+		}
+		if request.Actor.Kind == hospital.ActorApp && request.Actor.ID != a.Actor.ID {
+			return absentAlike(op, &hospital.Error{Kind: hospital.NotFound}) // an application cancels what it booked
 		}
 		policy, err := d.policy(ctx, a.Policy)
 		if err != nil {
@@ -125,7 +131,7 @@ func (d *Desk) leaveFor(ctx context.Context, a Appointment, cause Cause, reason 
 // number free.
 func (d *Desk) stepCancelling(ctx context.Context, a Appointment, fresh bool) (Appointment, error) {
 	paid := false
-	if a.FeeOnline() && d.cfg.Cashier != nil {
+	if a.Pay != PayAtDesk && d.cfg.Cashier != nil { // whatever today's hold says: closing what was never opened is harmless
 		err := d.call(ctx, func(ctx context.Context) error { return d.cfg.Cashier.Close(ctx, a.ChargeKey()) })
 		switch {
 		case err == nil:
@@ -177,7 +183,10 @@ func (d *Desk) giveBack(ctx context.Context, a Appointment, fresh bool) (bool, A
 		switch {
 		case answer.verdict == found && !answer.registration.State.Live():
 			return true, a, nil
-		case answer.verdict == person, answer.verdict == later:
+		case answer.verdict == found: // in force, but an earlier cancel may be under way
+			answer = d.absent(a, d.cfg.Assurances.Cancel)
+		}
+		if answer.verdict == person || answer.verdict == later {
 			saved, err := d.unanswered(ctx, a, answer)
 			return false, saved, err
 		}
@@ -191,21 +200,26 @@ func (d *Desk) giveBack(ctx context.Context, a Appointment, fresh bool) (bool, A
 	case err == nil, hospital.KindOf(err) == hospital.NotFound:
 		return true, a, nil
 	case definite(err):
-		saved, err := d.stays(ctx, a, err)
-		return false, saved, err
+		return d.stays(ctx, a, err)
 	}
 	saved, err := d.wait(ctx, a, err)
 	return false, saved, err
 }
 
-// stays handles a HIS that refuses to cancel: the visit took place.
-func (d *Desk) stays(ctx context.Context, a Appointment, refusal error) (Appointment, error) {
+// stays handles a HIS that refuses to cancel: the visit took place, or the
+// registration is gone already, of which it reports true.
+func (d *Desk) stays(ctx context.Context, a Appointment, refusal error) (bool, Appointment, error) {
 	if !d.cfg.Assurances.Confirm.Queryable {
-		return d.toManual(ctx, a, "the HIS refused to cancel: "+outcome(refusal))
+		saved, err := d.toManual(ctx, a, "the HIS refused to cancel: "+outcome(refusal))
+		return false, saved, err
 	}
 	found, err := d.find(ctx, a)
 	if err != nil {
-		return d.wait(ctx, a, err)
+		saved, err := d.wait(ctx, a, err)
+		return false, saved, err
+	}
+	if !found.State.Live() {
+		return true, a, nil
 	}
 	var state State
 	switch found.State {
@@ -214,7 +228,10 @@ func (d *Desk) stays(ctx context.Context, a Appointment, refusal error) (Appoint
 	case hospital.RegistrationFulfilled:
 		state = Fulfilled
 	case hospital.RegistrationHeld, hospital.RegistrationRegistered, hospital.RegistrationCancelled, hospital.RegistrationSuspended:
-		return d.toManual(ctx, a, "the HIS refused to cancel: "+outcome(refusal))
+	}
+	if state == "" {
+		saved, err := d.toManual(ctx, a, "the HIS refused to cancel: "+outcome(refusal))
+		return false, saved, err
 	}
 	now := d.cfg.Now()
 	saved, err := d.save(ctx, a, move{fact: true, cause: refusal, apply: func(a *Appointment) {
@@ -227,7 +244,7 @@ func (d *Desk) stays(ctx context.Context, a Appointment, refusal error) (Appoint
 		a.DueAt = d.nextCheck(*a, now)
 	}})
 	if err != nil {
-		return saved, err
+		return false, saved, err
 	}
-	return saved, refuse(ErrTooLate, "booking.Cancel", "您已就诊或已取号，不能在线取消，如有疑问请到医院窗口咨询。")
+	return false, saved, refuse(ErrTooLate, "booking.Cancel", "您已就诊或已取号，不能在线取消，如有疑问请到医院窗口咨询。")
 }

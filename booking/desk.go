@@ -185,13 +185,19 @@ const maxMerges = 8
 // merged into the newer row if that still is in the same state or on the
 // manual list; a decision is not, and save returns ErrStale.
 func (d *Desk) save(ctx context.Context, a Appointment, m move) (Appointment, error) {
+	// What the HIS said must be written down although the patient closed the page.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), d.cfg.CallTimeout)
+	defer cancel()
 	from := a.State
 	for range maxMerges {
 		next := a
 		m.apply(&next)
 		saved, err := d.cfg.Store.Save(ctx, d.change(next, m))
+		if err == nil {
+			return saved, nil
+		}
 		if !errors.Is(err, ErrStale) || !m.fact {
-			return saved, err
+			return a, err
 		}
 		if a, err = d.cfg.Store.Find(ctx, a.ID); err != nil {
 			return a, err

@@ -335,11 +335,86 @@ func TestAnAdapterThatCannotBeAskedGoesToAPerson(t *testing.T) {
 	staff := hospital.Actor{Kind: hospital.ActorStaff, ID: "s1", Entry: hospital.EntryWindow}
 	_, err = c.desk.Resolve(t.Context(), c.actor(), a.ID, booking.Cancelling, "asked the HIS")
 	require.Equal(t, hospital.Denied, hospital.KindOf(err))
-	_, err = c.desk.Resolve(t.Context(), staff, a.ID, booking.Cancelling, "asked the HIS")
+	a, err = c.desk.Resolve(t.Context(), staff, a.ID, booking.Cancelling, "asked the HIS")
 	require.NoError(t, err)
+	require.Equal(t, booking.Cancelled, a.State, "a person has looked, so the HIS is told once more")
+	require.Equal(t, hospital.RegistrationCancelled, c.registered(a).State)
+}
+
+func TestAFeeThatMayBeBookedIsNotGivenBackUnasked(t *testing.T) {
+	t.Parallel()
+	c := newClinic(t, func(config *booking.Config) {
+		config.Assurances.Confirm = hospital.Assurance{Idempotent: true}
+	})
+	a, err := c.book(c.wish(2))
+	require.NoError(t, err)
+	delivery, _ := c.cashier.Pay(a.ChargeKey())
+	c.line.LoseAnswers(histest.OpConfirm, 1)
+	require.Equal(t, hospital.Indeterminate, hospital.KindOf(c.deliver(delivery)))
+	require.Equal(t, hospital.Conflict, hospital.KindOf(c.desk.Withdraw(t.Context(), a.ChargeKey())), "the call itself tells: it is booked")
+	require.Equal(t, a.Hold.Fee, c.registered(a).Paid)
+}
+
+func TestStaffCannotInventAPayment(t *testing.T) {
+	t.Parallel()
+	c := newClinic(t, nil)
+	a, err := c.book(c.wish(2))
+	require.NoError(t, err)
+	delivery, _ := c.cashier.Pay(a.ChargeKey())
+	c.line.LoseRequests(histest.OpConfirm, 1)
+	require.Error(t, c.deliver(delivery))
+	c.line.Cut(true)
+	c.pass(13 * time.Hour)
+	require.Equal(t, booking.Manual, c.find(a.ID).State)
+	staff := hospital.Actor{Kind: hospital.ActorStaff, ID: "s1", Entry: hospital.EntryWindow}
+	_, err = c.desk.Resolve(t.Context(), staff, a.ID, booking.Booked, "asked the HIS")
+	require.Equal(t, hospital.Indeterminate, hospital.KindOf(err), "a silent HIS says nothing about the fee")
+	c.line.Cut(false)
+	a, err = c.desk.Resolve(t.Context(), staff, a.ID, booking.Booked, "asked the HIS")
+	require.NoError(t, err)
+	require.False(t, a.PaidAtHIS)
+	require.NoError(t, c.deliver(delivery), "it is told again")
+	require.Equal(t, a.Hold.Fee, c.registered(a).Paid)
+}
+
+func TestAPageThatIsClosedLosesNothing(t *testing.T) {
+	t.Parallel()
+	c := newClinic(t, nil)
+	ctx, closed := context.WithCancel(t.Context())
+	c.edit = func(config *booking.Config) {
+		config.Slots = &slowSlots{Slots: config.Slots, during: closed}
+		config.Store = strictStore{config.Store}
+	}
 	c.restart()
-	c.pass(time.Minute)
-	require.Equal(t, booking.Manual, c.find(a.ID).State, "the cancel may not be repeated blindly either")
+	a, err := c.desk.Book(ctx, booking.BookRequest{Actor: c.actor(), Wish: c.wish(2)})
+	require.NoError(t, err)
+	require.Equal(t, booking.Booked, a.State)
+}
+
+// strictStore refuses a command whose context has ended, as a database does.
+type strictStore struct{ booking.Store }
+
+func (s strictStore) Save(ctx context.Context, change booking.Change) (booking.Appointment, error) {
+	if err := ctx.Err(); err != nil {
+		return booking.Appointment{}, &hospital.Error{Kind: hospital.Unavailable, Op: "strict", Err: err}
+	}
+	return s.Store.Save(ctx, change)
+}
+
+func TestNobodyActsWithoutAName(t *testing.T) {
+	t.Parallel()
+	c := newClinic(t, nil)
+	a, err := c.book(c.wish(2))
+	require.NoError(t, err)
+	for _, actor := range []hospital.Actor{{}, {Kind: "usr", ID: "u1", Entry: "wechat"}, {Kind: hospital.ActorStaff, Entry: "window"}} {
+		_, err := c.desk.Cancel(t.Context(), booking.CancelRequest{ID: a.ID, Actor: actor, Cause: booking.ByStaff, Reason: "x"})
+		require.Equal(t, hospital.Invalid, hospital.KindOf(err))
+		require.Equal(t, hospital.Invalid, hospital.KindOf(c.desk.Bind(t.Context(), booking.BindRequest{Actor: actor, User: "u9", Patient: "P9"})))
+	}
+	app := hospital.Actor{Kind: hospital.ActorApp, ID: "other", Entry: "app:other"}
+	_, err = c.desk.Cancel(t.Context(), booking.CancelRequest{ID: a.ID, Actor: app, Cause: booking.ByPatient})
+	require.Equal(t, hospital.NotFound, hospital.KindOf(err))
+	require.Equal(t, booking.Booked, c.find(a.ID).State)
 }
 
 func TestASilentHospitalMakesNobodyWaitForEver(t *testing.T) {

@@ -46,6 +46,9 @@ func (d *Desk) tellAgain(ctx context.Context, a Appointment, giveUp bool) (Appoi
 		answer, forgotten = d.absent(a, d.cfg.Assurances.Confirm), false
 	}
 	switch {
+	case answer.verdict == blind && a.State == Confirming && giveUp:
+		return d.leave(ctx, a, ByDoubt, nil) // cancelling makes sure
+	case answer.verdict == blind: // giving up needs certainty, and only the call itself can bring it
 	case answer.verdict != repeat:
 		return d.unanswered(ctx, a, answer)
 	case giveUp:
@@ -56,7 +59,8 @@ func (d *Desk) tellAgain(ctx context.Context, a Appointment, giveUp bool) (Appoi
 		return a, err
 	}
 	if forgotten { // a HIS that was restored from a backup: claim the number again first
-		if a, err = d.reclaim(ctx, a); err != nil || a.State == Cancelling {
+		telling := a.State
+		if a, err = d.reclaim(ctx, a); err != nil || a.State != telling {
 			return a, err
 		}
 	}
@@ -140,7 +144,7 @@ func (d *Desk) untold(ctx context.Context, a Appointment, cause error) (Appointm
 // under another receipt, at the window, makes ours one that was never taken.
 func (a *Appointment) learnPayment(registration hospital.Registration) {
 	a.PaidAtHIS = registration.Paid > 0
-	if a.PaidAtHIS && registration.Receipt != a.Receipt {
+	if !a.PaidAtHIS || registration.Receipt != a.Receipt {
 		a.forgetPayment()
 	}
 }
