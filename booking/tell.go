@@ -25,12 +25,24 @@ func (d *Desk) tellHIS(ctx context.Context, a Appointment) (Appointment, error) 
 	switch {
 	case err == nil && registration.Patient != a.Patient:
 		return d.untold(ctx, a, errWrongPatient())
+	case err == nil && (!firm(registration.State) || registration.Paid < a.Paid):
+		return d.wait(ctx, a, errDenied) // an answer that denies what it confirms is no answer
 	case err == nil:
 		return d.told(ctx, a, registration)
 	case definite(err):
 		return d.untold(ctx, a, err)
 	}
 	return d.wait(ctx, a, err)
+}
+
+var errDenied = &hospital.Error{
+	Kind: hospital.Indeterminate, Op: "booking.Desk", Code: "denies_itself",
+	Detail: "the HIS confirmed a registration that is not in force, or not the fee",
+}
+
+// firm reports whether a registration stands beyond a hold.
+func firm(state hospital.RegistrationState) bool {
+	return state.Live() && state != hospital.RegistrationHeld
 }
 
 // tellAgain finds out what became of the call, and repeats it when it certainly

@@ -62,6 +62,8 @@ func (c *Client) Settle(ctx context.Context, request SettleRequest) (Payment, er
 		o.sameKey(request.Key, answer.Payment.Key),
 		o.samePatient(request.Patient, answer.Payment.Patient),
 		o.same(answer.Payment.Amount == request.Amount, "wrong_amount", "amount"),
+		o.same(!answer.Payment.Reversed, "wrong_state", "payment than one in force"),
+		o.same(answer.Payment.Receipt == "" || answer.Payment.Receipt == request.Receipt, "wrong_receipt", "receipt"),
 	); err != nil {
 		return Payment{}, err
 	}

@@ -41,6 +41,7 @@ func (c *Client) Confirm(ctx context.Context, request hospital.ConfirmRequest) (
 		o.sameKey(request.Key, found.Key),
 		o.samePatient(request.Patient, found.Patient),
 		o.same(found.Paid >= request.Paid, "wrong_amount", "amount"),
+		o.same(found.State.Live() && found.State != hospital.RegistrationHeld, "wrong_state", "state than a confirmed one"),
 	); err != nil {
 		return hospital.Registration{}, err
 	}

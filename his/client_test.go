@@ -450,3 +450,61 @@ func FuzzAnswer(f *testing.F) {
 		}
 	})
 }
+
+// denying is a HIS whose answers deny what they confirm.
+type denying struct {
+	*histest.Hospital
+}
+
+func (d denying) Confirm(ctx context.Context, request hospital.ConfirmRequest) (hospital.Registration, error) {
+	answer, err := d.Hospital.Confirm(ctx, request)
+	answer.State = hospital.RegistrationCancelled
+	return answer, err
+}
+
+func (d denying) Settle(ctx context.Context, request his.SettleRequest) (his.Payment, error) {
+	answer, err := d.Hospital.Settle(ctx, request)
+	answer.Reversed = true
+	return answer, err
+}
+
+func TestAnAnswerThatDeniesWhatItConfirmsIsNoAnswer(t *testing.T) {
+	t.Parallel()
+	h, err := histest.NewHospital(histest.Config{})
+	require.NoError(t, err)
+	connect := wired(func(_ *his.Config, service *histest.ServiceConfig) {
+		service.System = func() his.System {
+			system := h.System()
+			system.Registrar, system.Billing = denying{h}, denying{h}
+			return system
+		}
+	})
+	system, closer, err := connect(h)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, closer()) })
+
+	patient := h.People()[0].ID
+	day := hospital.DateOf(time.Now()).AddDays(1)
+	schedules, err := system.Scheduling.Schedules(t.Context(), his.ScheduleQuery{From: day, To: day})
+	require.NoError(t, err)
+	slots, err := system.Scheduling.Slots(t.Context(), schedules[0].ID)
+	require.NoError(t, err)
+	hold, err := system.Registrar.Hold(t.Context(), hospital.HoldRequest{
+		Key: "denied-0001", Schedule: schedules[0].ID, Slot: slots[0].ID, Patient: patient, Kind: hospital.Advance, Entry: hospital.EntryWeChat,
+	})
+	require.NoError(t, err)
+	_, err = system.Registrar.Confirm(t.Context(), hospital.ConfirmRequest{Key: "denied-0001", Patient: patient, Hold: hold})
+	require.ErrorIs(t, err, &hospital.Error{Kind: hospital.Indeterminate, Code: "wrong_state"})
+
+	bills, err := system.Billing.Bills(t.Context(), patient)
+	require.NoError(t, err)
+	if len(bills) == 0 {
+		bill, err := h.AddBill(histest.NewBill{Patient: patient, Items: []his.BillItem{{Code: "X", Name: "针灸", Quantity: "1", Amount: 1205}}})
+		require.NoError(t, err)
+		bills = append(bills, bill)
+	}
+	_, err = system.Billing.Settle(t.Context(), his.SettleRequest{
+		Key: "denied-0002", Bill: bills[0].ID, Patient: patient, Amount: bills[0].Amount, Quote: bills[0].Quote, Receipt: "r-1", Channel: "till", PaidAt: time.Now(),
+	})
+	require.ErrorIs(t, err, &hospital.Error{Kind: hospital.Indeterminate, Code: "wrong_state"})
+}

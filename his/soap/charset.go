@@ -29,7 +29,7 @@ const (
 // not know.
 var aliases = map[string]Charset{ //nolint:gochecknoglobals // an immutable table
 	"utf8": UTF8, "unicodeutf8": UTF8, "unicode11utf8": UTF8, "cp65001": UTF8, "usascii": UTF8, "ascii": UTF8,
-	"gb2312": GB18030, "gb231280": GB18030, "csgb2312": GB18030, "euccn": GB18030, "xeuccn": GB18030, "hzgb2312": GB18030,
+	"gb2312": GB18030, "gb231280": GB18030, "csgb2312": GB18030, "euccn": GB18030, "xeuccn": GB18030,
 	"gbk": GB18030, "xgbk": GB18030, "csgbk": GB18030, "cp936": GB18030, "ms936": GB18030, "windows936": GB18030, "936": GB18030,
 	"gb18030": GB18030, "gb180302000": GB18030, "gb180302005": GB18030, "gb180302022": GB18030, "chinese": GB18030,
 	"big5": big5, "xbig5": big5, "cp950": big5, "ms950": big5,
@@ -62,7 +62,7 @@ var prologRE = regexp.MustCompile(`^\s*<\?xml\s[^>]{0,200}\?>`)
 var prologEncodingRE = regexp.MustCompile(`encoding\s*=\s*["']([^"']{1,40})["']`)
 
 // Decode returns the text of a message: by its byte order mark, else as UTF-8
-// if it is that, else by the header, else by the prolog; as GB18030 when
+// if it is that (and not GBK, declared as such, that happens to be), else by the header, else by the prolog; as GB18030 when
 // nobody names a charset. Bytes that are broken UTF-8 and called nothing else
 // are bad_encoding: to guess would turn one bad byte into a wrong name.
 func Decode(contentType string, data []byte) (string, error) {
@@ -75,7 +75,7 @@ func Decode(contentType string, data []byte) (string, error) {
 			return decodeAs(enc, rest)
 		}
 	}
-	if utf8.Valid(data) {
+	if utf8.Valid(data) && !chineseByDeclaration(contentType, data) {
 		return string(data), nil
 	}
 	named := false
@@ -92,6 +92,20 @@ func Decode(contentType string, data []byte) (string, error) {
 		return "", malformed("bad_encoding", "not UTF-8, and not declared as anything else we know")
 	}
 	return decodeAs(simplifiedchinese.GB18030, data)
+}
+
+// chineseByDeclaration reports a message that is declared as GBK or the like and
+// is valid UTF-8 by accident: Chinese in UTF-8 has characters from U+0800 on,
+// while two bytes of GBK such as those of 石 spell one below it.
+func chineseByDeclaration(contentType string, data []byte) bool {
+	beyondASCII := false
+	for _, r := range string(data) {
+		if r >= 0x800 {
+			return false
+		}
+		beyondASCII = beyondASCII || r >= utf8.RuneSelf
+	}
+	return beyondASCII && (CharsetOf(headerCharset(contentType)) == GB18030 || CharsetOf(prologCharset(data)) == GB18030)
 }
 
 func decodeAs(enc encoding.Encoding, data []byte) (string, error) {

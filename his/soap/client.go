@@ -162,6 +162,9 @@ func (c *Client) read(call Call, answer remote.Answer) (*Node, error) {
 	switch {
 	case err != nil && notForwarded(answer.Status):
 		return fail(hospital.Unavailable, "http_"+strconv.Itoa(answer.Status), "", nil)
+	case err != nil && (answer.Status == http.StatusForbidden || answer.Status == http.StatusNotFound):
+		// A firewall that inspects answers sends these after the service has acted.
+		return fail(hospital.Indeterminate, "http_"+strconv.Itoa(answer.Status), "", nil)
 	case err != nil:
 		return fail(hospital.Indeterminate, hospital.CodeOf(err), "the answer is not SOAP", err)
 	}
@@ -169,7 +172,7 @@ func (c *Client) read(call Call, answer remote.Answer) (*Node, error) {
 	switch {
 	case envelope.Fault != nil:
 		kind := hospital.Indeterminate
-		if envelope.Fault.CallersFault() {
+		if envelope.Fault.Unserved() || envelope.Fault.CallersFault() && (call.ReadOnly || answer.Status == http.StatusUnauthorized) {
 			kind = hospital.Rejected
 		}
 		return fail(kind, "soap_fault", "", envelope.Fault)
@@ -185,7 +188,7 @@ func (c *Client) read(call Call, answer remote.Answer) (*Node, error) {
 // before the service sees it.
 func notForwarded(status int) bool {
 	switch status {
-	case http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusMethodNotAllowed,
+	case http.StatusUnauthorized, http.StatusMethodNotAllowed,
 		http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType, http.StatusTooManyRequests:
 		return true
 	}

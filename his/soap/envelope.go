@@ -41,11 +41,22 @@ type Fault struct {
 // Error returns the fault in one line.
 func (f *Fault) Error() string { return "soap fault " + f.Code + ": " + f.Reason }
 
-// CallersFault reports whether the far side blames the request, so that it
-// certainly did nothing. Every other fault may come after the effect.
+// CallersFault reports whether the far side blames the request. That alone does
+// not say that it did nothing: services put Client or Sender on whatever an
+// operation threw, also after its effect. See [Fault.Unserved].
 func (f *Fault) CallersFault() bool {
+	return f.Code == "Client" || f.Code == "Sender" || f.Unserved()
+}
+
+// Unserved reports whether the message was turned away by the SOAP or security
+// layer, before the operation began: it certainly did nothing.
+func (f *Fault) Unserved() bool {
+	switch f.Subcode {
+	case "FailedAuthentication", "FailedCheck", "InvalidSecurity", "InvalidSecurityToken", "UnsupportedSecurityToken":
+		return true
+	}
 	switch f.Code {
-	case "Client", "Sender", "VersionMismatch", "MustUnderstand", "DataEncodingUnknown",
+	case "VersionMismatch", "MustUnderstand", "DataEncodingUnknown",
 		// WS-Security puts these in place of the code in SOAP 1.1.
 		"FailedAuthentication", "FailedCheck", "InvalidSecurity", "InvalidSecurityToken", "UnsupportedSecurityToken":
 		return true

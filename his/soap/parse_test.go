@@ -350,3 +350,20 @@ func depth(n *soap.Node) int {
 	}
 	return deepest + 1
 }
+
+func TestANameInDeclaredGBKStaysThatName(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"石", "谭", "陆", "石陆", "张石"} {
+		text := `<?xml version="1.0" encoding="gbk"?><a>` + name + `</a>`
+		data, err := simplifiedchinese.GBK.NewEncoder().Bytes([]byte(text))
+		require.NoError(t, err)
+		for _, header := range []string{"text/xml", "text/xml; charset=gb2312"} {
+			decoded, err := soap.Decode(header, data)
+			require.NoError(t, err)
+			require.Contains(t, decoded, name)
+		}
+	}
+	decoded, err := soap.Decode("text/xml; charset=gb2312", []byte("<a>张三 ½</a>"))
+	require.NoError(t, err)
+	require.Contains(t, decoded, "张三 ½", "UTF-8 under a header that lies")
+}
