@@ -610,3 +610,39 @@ func (s *slowSlots) Hold(ctx context.Context, request hospital.HoldRequest) (hos
 	s.during()
 	return hold, err
 }
+
+// strangeSlots is a HIS that answers Find with a state of its vendor's own.
+type strangeSlots struct {
+	booking.Slots
+
+	finds int
+}
+
+func (s *strangeSlots) Find(ctx context.Context, key hospital.Key) (hospital.Registration, error) {
+	s.finds++
+	found, err := s.Slots.Find(ctx, key)
+	found.State = "vendor-7"
+	return found, err
+}
+
+func TestAStateNobodyKnowsIsNoStrikeAndNoStorm(t *testing.T) {
+	t.Parallel()
+	c := newClinic(t, nil)
+	a, err := c.book(c.wish(1))
+	require.NoError(t, err)
+	strange := &strangeSlots{}
+	c.edit = func(config *booking.Config) {
+		strange.Slots = config.Slots
+		config.Slots = strange
+	}
+	c.restart()
+	c.pass(48 * time.Hour)
+	before := strange.finds
+	c.advance()
+	require.Equal(t, before, strange.finds, "it is asked again later, not at once")
+	for range 40 {
+		c.pass(3 * time.Hour)
+	}
+	require.Equal(t, booking.Manual, c.find(a.ID).State)
+	require.NotContains(t, c.events(), "appt.no_show")
+}

@@ -189,16 +189,30 @@ type Lockout struct {
 }
 
 // Lockout decides whether the no-shows lock the patient now. A strike that the
-// hospital forgave by unlocking no longer counts.
+// hospital forgave by unlocking no longer counts. Each strike is judged as the
+// last of its own period, and the longest lock stands: a further no-show never
+// shortens one.
 func (p *Policy) Lockout(now time.Time, history History) (Lockout, bool) {
 	strikes := slices.DeleteFunc(slices.Clone(history.Strikes), func(s Strike) bool { return !s.At.After(history.Unlocked) })
-	if len(strikes) == 0 {
-		return Lockout{}, false
+	var longest Lockout
+	locked := false
+	for _, last := range strikes {
+		lock, ok := p.rung(last, strikes)
+		if !ok || !lock.Until.IsZero() && !now.Before(lock.Until) {
+			continue
+		}
+		if !locked || lock.Until.IsZero() || !longest.Until.IsZero() && lock.Until.After(longest.Until) {
+			longest, locked = lock, true
+		}
 	}
-	last := slices.MaxFunc(strikes, func(a, b Strike) int { return b.Date.DaysUntil(a.Date) })
+	return longest, locked
+}
+
+// rung is the lock that the strikes up to one of them bring about.
+func (p *Policy) rung(last Strike, strikes []Strike) (Lockout, bool) {
 	count := 0
 	for _, strike := range strikes {
-		if p.counts(strike.Date, last.Date) {
+		if !last.Date.Before(strike.Date) && p.counts(strike.Date, last.Date) {
 			count++
 		}
 	}
@@ -214,16 +228,11 @@ func (p *Policy) Lockout(now time.Time, history History) (Lockout, bool) {
 	lock := Lockout{Strikes: count}
 	switch {
 	case reached.RestOfMonth:
-		first, err := hospital.NewDate(last.Date.Year(), last.Date.Month(), 1)
-		if err != nil {
-			return Lockout{}, false
-		}
-		next := hospital.DateOf(first.At(12, 0).AddDate(0, 1, 0))
-		lock.Until = next.At(0, 0)
+		lock.Until = last.Date.AddDays(1-last.Date.Day()).At(12, 0).AddDate(0, 1, 0).Add(-12 * time.Hour)
 	case reached.Days > 0:
 		lock.Until = last.Date.AddDays(reached.Days).At(0, 0)
 	}
-	return lock, lock.Until.IsZero() || now.Before(lock.Until)
+	return lock, true
 }
 
 // counts reports whether a no-show on the day counts together with the last
@@ -254,6 +263,9 @@ func (p *Policy) AllowCancel(a Appointment, now time.Time) error {
 		return refuse(ErrTooLate, op, "按医院规定该号不能在线取消，如有特殊情况请到医院窗口办理。")
 	}
 	if rule.BeforeVisit {
+		if !now.Before(a.End) {
+			return refuse(ErrTooLate, op, "就诊时段已过，不能在线取消，如有疑问请到医院窗口咨询。")
+		}
 		return nil // the HIS refuses once the visit took place
 	}
 	day := a.Date

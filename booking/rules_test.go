@@ -136,6 +136,7 @@ func TestHowLongNoShowsLock(t *testing.T) {
 		{"the second rung is sixty", "ladder-year", []string{"2026-06-01", "2026-11-01"}, "2026-12-30 09:00", "", true, "2026-12-31 00:00"},
 		{"the third rung is ninety, over the turn of the year", "ladder-year", []string{"2026-06-01", "2026-08-01", "2026-12-20"}, "2027-01-10 09:00", "", true, "2027-03-20 00:00"},
 		{"last year's strikes are another ladder", "ladder-year", []string{"2025-12-01", "2026-11-01"}, "2026-11-23 09:00", "", true, "2026-12-01 00:00"},
+		{"a further no-show in the new year does not shorten the lock", "ladder-year", []string{"2026-06-01", "2026-08-01", "2026-12-30", "2027-01-03"}, "2027-02-10 09:00", "", true, "2027-03-30 00:00"},
 		{"three in a month do not lock", "prepaid-month", []string{"2026-11-02", "2026-11-03", "2026-11-04"}, "2026-11-23 09:00", "", false, ""},
 		{"four lock for the rest of the month", "prepaid-month", []string{"2026-11-02", "2026-11-03", "2026-11-04", "2026-11-05"}, "2026-11-23 09:00", "", true, "2026-12-01 00:00"},
 		{"and not longer", "prepaid-month", []string{"2026-11-02", "2026-11-03", "2026-11-04", "2026-11-05"}, "2026-12-01 00:00", "", false, ""},
@@ -169,7 +170,8 @@ func TestUntilWhenAPatientMayCancel(t *testing.T) {
 	}{
 		{"the day before, at the last minute", "wuxi2018", hospital.Advance, "2026-11-25", "2026-11-24 23:59", true},
 		{"not on the day", "wuxi2018", hospital.Advance, "2026-11-25", "2026-11-25 00:00", false},
-		{"a same-day number at any time", "wuxi2018", hospital.SameDay, "2026-11-25", "2026-11-25 11:00", true},
+		{"a same-day number at any time before the visit", "wuxi2018", hospital.SameDay, "2026-11-25", "2026-11-25 08:29", true},
+		{"not when its time is over", "wuxi2018", hospital.SameDay, "2026-11-25", "2026-11-25 08:30", false},
 		{"the day before until five", "prepaid-month", hospital.Advance, "2026-11-25", "2026-11-24 16:59", true},
 		{"not after five", "prepaid-month", hospital.Advance, "2026-11-25", "2026-11-24 17:00", false},
 		{"a same-day number never", "prepaid-month", hospital.SameDay, "2026-11-25", "2026-11-25 08:00", false},
@@ -179,7 +181,7 @@ func TestUntilWhenAPatientMayCancel(t *testing.T) {
 		t.Run(row.policy+": "+row.name, func(t *testing.T) {
 			t.Parallel()
 			policy := preset(t, row.policy)
-			a := booking.Appointment{Kind: row.kind, Date: hospital.DateOf(at(t, row.visit+" 08:00"))}
+			a := booking.Appointment{Kind: row.kind, Date: hospital.DateOf(at(t, row.visit+" 08:00")), End: at(t, row.visit+" 08:30")}
 			err := policy.AllowCancel(a, at(t, row.now))
 			if row.allowed {
 				require.NoError(t, err)

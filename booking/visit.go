@@ -19,7 +19,7 @@ func (d *Desk) nextCheck(a Appointment, now time.Time) time.Time {
 	if d.opensLate(a, now) {
 		return now
 	}
-	over := visitsClose.On(a.Date)
+	over := visitsOver(a)
 	for _, at := range []time.Time{a.AskedAt.Add(d.cfg.VerifyAfter), visitsClose.On(a.Date.AddDays(-1)), over} {
 		if at.After(now) && a.State != Arrived {
 			return earlier(at, over)
@@ -29,6 +29,16 @@ func (d *Desk) nextCheck(a Appointment, now time.Time) time.Time {
 		return over
 	}
 	return now
+}
+
+// visitsOver is when the HIS knows whether the patient came: when the day's
+// visits are over, for a night clinic an hour after the patient's own.
+func visitsOver(a Appointment) time.Time {
+	day := visitsClose.On(a.Date)
+	if own := a.End.Add(time.Hour); own.After(day) {
+		return own
+	}
+	return day
 }
 
 // opensLate reports whether the charge of a firm appointment is still to be
@@ -49,7 +59,7 @@ func (d *Desk) stepBooked(ctx context.Context, a Appointment) (Appointment, erro
 	if now.Before(a.DueAt) {
 		return a, nil
 	}
-	over := !now.Before(visitsClose.On(a.Date))
+	over := !now.Before(visitsOver(a))
 	if !d.cfg.Assurances.Confirm.Queryable {
 		if over {
 			return d.visited(ctx, a, Fulfilled, nil, "the HIS cannot be asked about visits")
@@ -88,6 +98,8 @@ func (d *Desk) attended(ctx context.Context, a Appointment, found hospital.Regis
 		if over {
 			return d.strike(ctx, a)
 		}
+	default: // not a state of ours: the HIS has not said anything that we understand
+		return d.silent(ctx, a, &hospital.Error{Kind: hospital.Unavailable, Op: "booking.Desk", Code: "unknown_state"})
 	}
 	return d.rest(ctx, a, d.nextCheck(a, d.cfg.Now()))
 }
@@ -150,7 +162,7 @@ func (d *Desk) forgotten(ctx context.Context, a Appointment) (Appointment, error
 // silent puts off the question of a HIS that does not answer.
 func (d *Desk) silent(ctx context.Context, a Appointment, cause error) (Appointment, error) {
 	now := d.cfg.Now()
-	if now.After(visitsClose.On(a.Date).Add(visitUnknownAfter)) {
+	if now.After(visitsOver(a).Add(visitUnknownAfter)) {
 		return d.toManual(ctx, a, "the HIS did not say whether the visit took place")
 	}
 	due := now.Add(backoff(a.Tries))
