@@ -284,10 +284,15 @@ func (d *Desk) foundHold(ctx context.Context, a Appointment, found hospital.Regi
 	case !found.State.Live():
 		return d.leave(ctx, a, ByRefusal, nil)
 	}
-	return d.gotHold(ctx, a, hospital.Hold{
+	return d.gotHold(ctx, a, holdOf(found))
+}
+
+// holdOf is the hold inside what the HIS knows of a registration.
+func holdOf(found hospital.Registration) hospital.Hold {
+	return hospital.Hold{
 		HISNo: found.HISNo, Patient: found.Patient, QueueNo: found.QueueNo, Fee: found.Fee,
 		PayOnline: found.PayOnline, Expires: found.Expires, Opaque: found.Opaque,
-	})
+	}
 }
 
 func errWrongPatient() error {

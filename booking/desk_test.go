@@ -646,3 +646,46 @@ func TestAStateNobodyKnowsIsNoStrikeAndNoStorm(t *testing.T) {
 	require.Equal(t, booking.Manual, c.find(a.ID).State)
 	require.NotContains(t, c.events(), "appt.no_show")
 }
+
+func TestALostAnswerWhileANumberIsClaimedAgainCostsNobodyTheNumber(t *testing.T) {
+	t.Parallel()
+	for name, lose := range map[string]func(*histest.Line){
+		"to the hold":         func(l *histest.Line) { l.LoseAnswers(histest.OpHold, 1) },
+		"to the confirmation": func(l *histest.Line) { l.LoseAnswers(histest.OpConfirm, 1) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := newClinic(t, nil)
+			a, err := c.book(c.wish(2))
+			require.NoError(t, err)
+			require.NoError(t, c.pay(a))
+			c.pass(5 * time.Minute)
+			require.NoError(t, c.his.Forget(15*time.Minute))
+			lose(c.line)
+			c.pass(26 * time.Minute)
+			for range 4 {
+				c.pass(time.Minute)
+			}
+			require.Equal(t, booking.Booked, c.find(a.ID).State)
+			require.Equal(t, a.Hold.Fee, c.registered(a).Paid)
+			require.Empty(t, c.cashier.Refunds())
+		})
+	}
+}
+
+func TestASuspensionSaysWhatItCouldNotReach(t *testing.T) {
+	t.Parallel()
+	c := newClinic(t, func(config *booking.Config) { config.Stops = nil })
+	c.line.LoseAnswers(histest.OpConfirm, 1)
+	a, err := c.book(c.wish(2))
+	require.Equal(t, hospital.Indeterminate, hospital.KindOf(err))
+	staff := hospital.Actor{Kind: hospital.ActorStaff, ID: "s1", Entry: hospital.EntryWindow}
+	reached, err := c.desk.Suspend(t.Context(), staff, a.Schedule, "医生外出")
+	require.Zero(t, reached)
+	require.ErrorIs(t, err, booking.ErrInProgress)
+	c.pass(10 * time.Second)
+	reached, err = c.desk.Suspend(t.Context(), staff, a.Schedule, "医生外出")
+	require.NoError(t, err)
+	require.Equal(t, 1, reached)
+	require.Equal(t, booking.Cancelled, c.find(a.ID).State)
+}

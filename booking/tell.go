@@ -55,6 +55,9 @@ func (d *Desk) tellAgain(ctx context.Context, a Appointment, giveUp bool) (Appoi
 		if settled {
 			return saved, err
 		}
+		if answer.registration.State == hospital.RegistrationHeld {
+			a.Hold = holdOf(answer.registration) // a number claimed again may have a new number at the HIS
+		}
 		answer, forgotten = d.absent(a, d.cfg.Assurances.Confirm), false
 	}
 	switch {
@@ -84,8 +87,10 @@ func (d *Desk) reclaim(ctx context.Context, a Appointment) (Appointment, error) 
 	hold, err := d.hold(ctx, a)
 	switch {
 	case err == nil && hold.Patient == a.Patient:
-		a.Hold = hold
-		return a, nil
+		now := d.cfg.Now()
+		return d.save(ctx, a, move{fact: true, keep: true, apply: func(a *Appointment) {
+			a.Hold, a.AskedAt = hold, now
+		}})
 	case err == nil:
 		return d.leave(ctx, a, ByRefusal, errWrongPatient())
 	case definite(err):

@@ -173,11 +173,11 @@ func (d *Desk) silent(ctx context.Context, a Appointment, cause error) (Appointm
 }
 
 // Suspend cancels every live appointment of a schedule that will not take place
-// (停诊), refunds what was paid and counts no strike. An appointment whose call
-// is under way is caught by the next poll. It returns how many it reached; an
-// error is the first one met, after all were tried.
+// (停诊), refunds what was paid and counts no strike. It returns how many it reached; an
+// error is the first one met, after all were tried: Conflict in_progress means
+// that a call is under way for some, so suspend again; the poll of Stops does.
 func (d *Desk) Suspend(ctx context.Context, actor hospital.Actor, schedule hospital.ScheduleID, reason string) (int, error) {
-	live, err := d.cfg.Store.List(ctx, Query{Schedule: schedule, States: []State{Held, Booked, Arrived}, Limit: MaxListLimit})
+	live, err := d.cfg.Store.List(ctx, Query{Schedule: schedule, States: []State{Holding, Held, Confirming, Booked, Settling, Arrived}, Limit: MaxListLimit})
 	if err != nil {
 		return 0, err
 	}

@@ -136,3 +136,17 @@ func TestAWrongAnswerAboutAPaidAttemptIsNotAskedForEver(t *testing.T) {
 	made := o.till.Calls(paymenttest.CallQuery) - before
 	require.Less(t, made, 3)
 }
+
+func TestARefundThatIsRefusedIsTriedLessAndLess(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	key, _ := o.paid()
+	o.advance()
+	for range 200 {
+		o.till.Fail(paymenttest.CallRefund, paymenttest.Fault{Kind: paymenttest.Refuse, Code: "NOT_ENOUGH"})
+	}
+	require.NoError(t, o.Refund(t.Context(), key, "cancelled"))
+	o.later(24 * time.Hour)
+	require.Less(t, o.till.Calls(paymenttest.CallRefund), 60, "an empty merchant account is not hammered")
+	require.NotEmpty(t, o.cases())
+}

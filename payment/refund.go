@@ -167,7 +167,7 @@ func (c *Cashier) stepRefund(ctx context.Context, o Order, no RefundNo) (Order, 
 	o, err := c.decide(ctx, o, func(d *draft) {
 		r := d.refundRow(no)
 		if r.State == RefundIsDue {
-			r.State, r.Tries = RefundIsSent, 0
+			r.State = RefundIsSent
 			d.audit("refund.send", r.Cause)
 		}
 		if d.o.State == RefundDue {

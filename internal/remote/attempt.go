@@ -221,18 +221,23 @@ func readBody(response *http.Response, limit int64) ([]byte, error) {
 type wireTrace struct {
 	asked atomic.Bool // the transport looked for a connection
 	got   atomic.Bool // it had one: from here on the first byte may be out
+	wrote atomic.Bool // headers left, on whatever connection
 }
 
 func (w *wireTrace) hooks() *httptrace.ClientTrace {
 	return &httptrace.ClientTrace{
-		GetConn: func(string) { w.asked.Store(true) },
-		GotConn: func(httptrace.GotConnInfo) { w.got.Store(true) },
+		GetConn:      func(string) { w.asked.Store(true) },
+		GotConn:      func(httptrace.GotConnInfo) { w.got.Store(true) },
+		WroteHeaders: func() { w.wrote.Store(true) },
 	}
 }
 
 // fate errs on the side of lost: a transport that does not trace, and any
 // failure after a connection was there, may have sent the request.
 func (w *wireTrace) fate(err error) fate {
+	if w.wrote.Load() {
+		return lost // whatever failed after that: a transport may write again by itself
+	}
 	if w.asked.Load() && !w.got.Load() {
 		return notSent
 	}
