@@ -4,23 +4,29 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
+	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/wxhospital/hospital"
 )
 
+// auditChunk is the most rows of one statement: a command with many rows (a
+// batch of sales) would otherwise wait for the server once a row. It also
+// bounds how many forms of the statement are prepared.
+const auditChunk = 64
+
 // AppendAudit writes who did what in the same command as the effect. The
-// patient is stored as a pseudonym; a row about a patient is refused (Internal,
-// code no_pseudonym_key) when the DB was opened without a PseudonymKey. A
-// [Sealer] chains the rows after the commit.
+// patient is stored as a pseudonym. [DB.Seal] chains the rows after the commit.
 func AppendAudit(tx *Tx, entries ...hospital.AuditEntry) error {
-	for _, e := range entries {
-		patient, err := tx.db.Pseudonym(e.Patient)
-		if err != nil {
-			return err
+	for chunk := range slices.Chunk(entries, auditChunk) {
+		var args []any
+		for _, e := range chunk {
+			args = append(args, millis(e.At), string(e.Actor.Kind), e.Actor.ID, string(e.Actor.Entry), e.Purpose, e.Action, e.Object,
+				tx.db.Pseudonym(e.Patient), e.Outcome, e.RuleVersion)
 		}
 		if _, err := tx.Exec(`INSERT INTO audit (at, actor_kind, actor_id, entry, purpose, action, object, patient, outcome, rule_version)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
-			millis(e.At), string(e.Actor.Kind), e.Actor.ID, string(e.Actor.Entry), e.Purpose, e.Action, e.Object, patient, e.Outcome, e.RuleVersion); err != nil {
+			VALUES `+tuples(len(chunk), 10), args...); err != nil {
 			return err
 		}
 	}
@@ -32,14 +38,29 @@ func AppendAudit(tx *Tx, entries ...hospital.AuditEntry) error {
 
 // Pseudonym returns what stands for the patient in the audit trail: the same
 // for the same patient, and without the key nobody can tell whose it is.
-func (db *DB) Pseudonym(patient hospital.PatientID) (string, error) {
+func (db *DB) Pseudonym(patient hospital.PatientID) string {
 	if patient == "" {
-		return "", nil
-	}
-	if len(db.pseudonym) == 0 {
-		return "", &hospital.Error{Kind: hospital.Internal, Op: "sqldb.Audit", Code: "no_pseudonym_key", Detail: "Config.PseudonymKey is required to record a patient"}
+		return ""
 	}
 	mac := hmac.New(sha256.New, db.pseudonym)
 	mac.Write([]byte("patient\x00" + patient))
-	return hex.EncodeToString(mac.Sum(nil)[:16]), nil
+	return hex.EncodeToString(mac.Sum(nil)[:16])
+}
+
+// tuples returns the placeholders of so many rows: "($1, $2), ($3, $4)".
+func tuples(rows, columns int) string {
+	var b strings.Builder
+	for i := range rows * columns {
+		switch {
+		case i == 0:
+			b.WriteString("($")
+		case i%columns == 0:
+			b.WriteString("), ($")
+		default:
+			b.WriteString(", $")
+		}
+		b.WriteString(strconv.Itoa(i + 1))
+	}
+	b.WriteByte(')')
+	return b.String()
 }

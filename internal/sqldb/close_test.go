@@ -15,7 +15,7 @@ import (
 func TestCloseLeavesOneFile(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	db, err := sqldb.Open(t.Context(), sqldb.Config{DSN: filepath.Join(dir, "hospital.db")})
+	db, err := sqldb.Open(t.Context(), config(filepath.Join(dir, "hospital.db")))
 	require.NoError(t, err)
 	require.NoError(t, db.Write(t.Context(), func(tx *sqldb.Tx) error {
 		_, err := tx.Exec("CREATE TABLE kept (n INTEGER)")

@@ -44,7 +44,7 @@ func TestWhatWasAcknowledgedSurvivesAKill(t *testing.T) {
 			}
 		}
 		require.Error(t, child.Wait())
-		db, err := sqldb.Open(t.Context(), sqldb.Config{DSN: path})
+		db, err := sqldb.Open(t.Context(), config(path))
 		require.NoError(t, err, "the lock died with its process")
 		stored := numbers(t, db)
 		for no := range acks {
@@ -69,7 +69,7 @@ func TestWriteUntilKilled(t *testing.T) { //nolint:paralleltest // it is the pro
 	if path == "" {
 		t.Skip("a child of TestWhatWasAcknowledgedSurvivesAKill")
 	}
-	db, err := sqldb.Open(t.Context(), sqldb.Config{DSN: path})
+	db, err := sqldb.Open(t.Context(), config(path))
 	require.NoError(t, err)
 	require.NoError(t, db.Migrate(t.Context(), "taken", takenFS))
 	var next atomic.Int64

@@ -1,6 +1,7 @@
 package sqldb
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"embed"
@@ -63,9 +64,12 @@ type Config struct {
 	// Default 4 per core; more only queue inside the engine.
 	Pool int
 	// PseudonymKey turns a PatientID into the pseudonym of the audit trail, at
-	// least 16 bytes, kept outside the database, never changed. Without it a
-	// patient's access cannot be recorded and [AppendAudit] refuses.
+	// least 16 bytes, kept outside the database, never changed. Required.
 	PseudonymKey []byte
+	// SealKey chains the audit trail (see [DB.Seal]): another key of at least 16
+	// bytes, kept outside the database, never changed. Only a process that
+	// seals or verifies needs it; without it [DB.Seal] refuses.
+	SealKey []byte
 	// Clock is what leases run by. Default: the database's own clock, which all
 	// replicas share. A test on a virtual clock sets it.
 	Clock func() time.Time
@@ -81,6 +85,7 @@ type DB struct {
 	engine    Engine
 	group     int
 	pseudonym []byte
+	sealKey   sealKey
 	logger    *slog.Logger
 	clock     func() time.Time // nil is the database's
 	dsn       string           // of a SQLite connection that may write, for migrations
@@ -94,6 +99,7 @@ type DB struct {
 	unique    uniqueNames
 	jobHint   hint
 	auditHint hint
+	sealed    sealedEnd
 
 	commitFault func() error // tests break a commit here; nil otherwise
 }
@@ -103,7 +109,7 @@ type DB struct {
 // database_locked when another process (or an earlier Open) holds the SQLite
 // file, and Unavailable when the server does not answer. Close what it returns.
 func Open(ctx context.Context, cfg Config) (*DB, error) {
-	db := &DB{group: cfg.Group, pseudonym: cfg.PseudonymKey, logger: cfg.Logger, schema: cfg.Schema, clock: cfg.Clock}
+	db := &DB{group: cfg.Group, pseudonym: cfg.PseudonymKey, sealKey: cfg.SealKey, logger: cfg.Logger, schema: cfg.Schema, clock: cfg.Clock}
 	if db.logger == nil {
 		db.logger = slog.New(slog.DiscardHandler)
 	}
@@ -117,8 +123,11 @@ func Open(ctx context.Context, cfg Config) (*DB, error) {
 	if db.group < 1 || pool < 2 {
 		return nil, invalid("Group must be at least 1 and Pool at least 2")
 	}
-	if len(db.pseudonym) > 0 && len(db.pseudonym) < minKeyBytes {
+	if len(db.pseudonym) < minKeyBytes {
 		return nil, invalid("PseudonymKey must have at least 16 bytes")
+	}
+	if len(db.sealKey) > 0 && (len(db.sealKey) < minKeyBytes || bytes.Equal(db.sealKey, db.pseudonym)) {
+		return nil, invalid("SealKey must have at least 16 bytes and not be the PseudonymKey")
 	}
 	var err error
 	if strings.HasPrefix(cfg.DSN, "postgres://") || strings.HasPrefix(cfg.DSN, "postgresql://") {

@@ -53,21 +53,31 @@ func numbers(tb testing.TB, db *sqldb.DB) []int {
 	return all
 }
 
+func config(dsn string) sqldb.Config {
+	return sqldb.Config{DSN: dsn, PseudonymKey: []byte(sqltest.PseudonymKey)}
+}
+
 func TestOpenNamesTheBadField(t *testing.T) {
 	t.Parallel()
 	for name, cfg := range map[string]sqldb.Config{
-		"DSN is empty":                     {},
-		"DSN is in memory":                 {DSN: ":memory:"},
-		"DSN is of another engine":         {DSN: "mysql://localhost"},
-		"DSN is no postgres URL":           {DSN: "postgres://a:%zz@b"},
-		"DSN names a folder that is not":   {DSN: filepath.Join(t.TempDir(), "no", "such", "folder.db")},
-		"Schema on SQLite":                 {DSN: filepath.Join(t.TempDir(), "a.db"), Schema: "s"},
-		"Group is negative":                {DSN: filepath.Join(t.TempDir(), "a.db"), Group: -1},
-		"Pool is one":                      {DSN: filepath.Join(t.TempDir(), "a.db"), Pool: 1},
-		"PseudonymKey is shorter than 128": {DSN: filepath.Join(t.TempDir(), "a.db"), PseudonymKey: []byte("short")},
+		"DSN is empty":                   {},
+		"DSN is in memory":               {DSN: ":memory:"},
+		"DSN is of another engine":       {DSN: "mysql://localhost"},
+		"DSN is no postgres URL":         {DSN: "postgres://a:%zz@b"},
+		"DSN names a folder that is not": {DSN: filepath.Join(t.TempDir(), "no", "such", "folder.db")},
+		"Schema on SQLite":               {DSN: filepath.Join(t.TempDir(), "a.db"), Schema: "s"},
+		"Group is negative":              {DSN: filepath.Join(t.TempDir(), "a.db"), Group: -1},
+		"Pool is one":                    {DSN: filepath.Join(t.TempDir(), "a.db"), Pool: 1},
+		"PseudonymKey is short":          {DSN: filepath.Join(t.TempDir(), "a.db"), PseudonymKey: []byte("short")},
+		"PseudonymKey is missing":        {DSN: filepath.Join(t.TempDir(), "a.db"), PseudonymKey: []byte{}},
+		"SealKey is short":               {DSN: filepath.Join(t.TempDir(), "a.db"), SealKey: []byte("short")},
+		"SealKey is the PseudonymKey":    {DSN: filepath.Join(t.TempDir(), "a.db"), SealKey: []byte(sqltest.PseudonymKey)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
+			if cfg.PseudonymKey == nil {
+				cfg.PseudonymKey = []byte(sqltest.PseudonymKey)
+			}
 			_, err := sqldb.Open(t.Context(), cfg)
 			require.Equal(t, hospital.Invalid, hospital.KindOf(err), "%v", err)
 			require.Equal(t, "bad_config", hospital.CodeOf(err))
@@ -79,7 +89,7 @@ func TestOpenNamesTheBadField(t *testing.T) {
 
 func TestOpenDoesNotRepeatThePassword(t *testing.T) {
 	t.Parallel()
-	_, err := sqldb.Open(t.Context(), sqldb.Config{DSN: "postgres://u:geheim@127.0.0.1:1/x?connect_timeout=2"})
+	_, err := sqldb.Open(t.Context(), config("postgres://u:geheim@127.0.0.1:1/x?connect_timeout=2"))
 	require.Equal(t, hospital.Unavailable, hospital.KindOf(err), "%v", err)
 	require.NotContains(t, err.Error(), "geheim")
 }
@@ -87,14 +97,14 @@ func TestOpenDoesNotRepeatThePassword(t *testing.T) {
 func TestASecondOpenOfTheFileIsRefused(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "hospital.db")
-	db, err := sqldb.Open(t.Context(), sqldb.Config{DSN: "sqlite:" + path})
+	db, err := sqldb.Open(t.Context(), config("sqlite:"+path))
 	require.NoError(t, err)
-	_, err = sqldb.Open(t.Context(), sqldb.Config{DSN: path})
+	_, err = sqldb.Open(t.Context(), config(path))
 	require.Equal(t, hospital.Conflict, hospital.KindOf(err))
 	require.Equal(t, "database_locked", hospital.CodeOf(err))
 	require.NoError(t, db.Close())
 	require.NoError(t, db.Close(), "closing twice is harmless")
-	db, err = sqldb.Open(t.Context(), sqldb.Config{DSN: path})
+	db, err = sqldb.Open(t.Context(), config(path))
 	require.NoError(t, err)
 	require.NoError(t, db.Close())
 }

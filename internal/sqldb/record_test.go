@@ -2,6 +2,7 @@ package sqldb_test
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"strings"
 	"sync"
@@ -115,12 +116,8 @@ func record(ctx context.Context, db *sqldb.DB, entries ...hospital.AuditEntry) e
 	return db.Write(ctx, func(tx *sqldb.Tx) error { return sqldb.AppendAudit(tx, entries...) })
 }
 
-func sealer(tb testing.TB, db *sqldb.DB) *sqldb.Sealer {
-	tb.Helper()
-	s, err := sqldb.NewSealer(db, []byte("TESTING KEY of the sealer"))
-	require.NoError(tb, err)
-	return s
-}
+// sealKey opens a database that can seal.
+func sealKey(c *sqldb.Config) { c.SealKey = []byte("TESTING KEY of the sealer") }
 
 func TestTheTrailHoldsAPseudonym(t *testing.T) {
 	t.Parallel()
@@ -142,32 +139,51 @@ func TestTheTrailHoldsAPseudonym(t *testing.T) {
 		require.NotEqual(t, patients[0], patients[2])
 		require.Empty(t, patients[3])
 		require.NotContains(t, strings.Join(patients, " "), "P000")
-		want, err := db.Pseudonym("P0001")
-		require.NoError(t, err)
-		require.Equal(t, want, patients[0])
+		require.Equal(t, db.Pseudonym("P0001"), patients[0])
 	})
 }
 
-func TestWithoutAKeyNoPatientIsRecorded(t *testing.T) {
+func TestManyAuditRowsKeepTheirOrder(t *testing.T) {
 	t.Parallel()
-	db := sqltest.On(t, sqldb.SQLite)(func(c *sqldb.Config) { c.PseudonymKey = nil })
-	require.Equal(t, "no_pseudonym_key", hospital.CodeOf(record(t.Context(), db, act("P0001", "a1"))))
-	require.NoError(t, record(t.Context(), db, act("", "a1")))
+	sqltest.Each(t, func(t *sqltest.T) {
+		db := t.Open()
+		var entries []hospital.AuditEntry
+		var want []string
+		for i := range 200 { // more than one statement takes
+			want = append(want, fmt.Sprint(i))
+			entries = append(entries, act("P0001", want[i]))
+		}
+		require.NoError(t, record(t.Context(), db))
+		require.NoError(t, record(t.Context(), db, entries...))
+		var objects []string
+		require.NoError(t, db.Read(t.Context(), func(tx *sqldb.Tx) (err error) {
+			objects, err = sqldb.Collect(tx, func(rows *sql.Rows) (object string, err error) {
+				err = rows.Scan(&object)
+				return object, err
+			}, "SELECT object FROM audit ORDER BY id")
+			return err
+		}))
+		require.Equal(t, want, objects)
+	})
 }
 
 func TestSealersOfSeveralProcessesMakeOneChain(t *testing.T) {
 	t.Parallel()
 	sqltest.Each(t, func(t *sqltest.T) {
-		db := t.Open()
+		doors := []*sqldb.DB{t.Open(sealKey)}
+		if t.Engine == sqldb.PostgreSQL {
+			doors = append(doors, t.Open(sealKey))
+		}
 		var wg sync.WaitGroup
 		for w := range 8 {
 			wg.Go(func() {
+				db := doors[w%len(doors)]
 				for i := range 25 {
 					if err := record(t.Context(), db, act("P0001", fmt.Sprint(w, i))); err != nil {
 						t.Error(err)
 					}
 					if i%5 == 0 {
-						if _, err := sealer(t, db).Seal(t.Context()); err != nil {
+						if _, err := db.Seal(t.Context()); err != nil {
 							t.Error(err)
 						}
 					}
@@ -175,105 +191,189 @@ func TestSealersOfSeveralProcessesMakeOneChain(t *testing.T) {
 			})
 		}
 		wg.Wait()
-		_, err := sealer(t, db).Seal(t.Context())
-		require.NoError(t, err)
-		report, err := sealer(t, db).Verify(t.Context())
-		require.NoError(t, err)
-		require.Equal(t, sqldb.Report{Sealed: 200}, report)
-		n, err := sealer(t, db).Seal(t.Context())
-		require.NoError(t, err)
-		require.Zero(t, n)
+		for _, db := range doors {
+			_, err := db.Seal(t.Context())
+			require.NoError(t, err)
+			report, err := db.Verify(t.Context())
+			require.NoError(t, err)
+			require.Equal(t, sqldb.Report{Sealed: 200}, report)
+			n, err := db.Seal(t.Context())
+			require.NoError(t, err)
+			require.Zero(t, n)
+		}
 	})
 }
 
 func TestALongTrailIsSealedAndVerifiedInPages(t *testing.T) {
 	t.Parallel()
-	db := sqltest.On(t, sqldb.SQLite)()
+	db := sqltest.On(t, sqldb.SQLite)(sealKey)
 	entries := make([]hospital.AuditEntry, 2300)
 	for i := range entries {
 		entries[i] = act("P0001", fmt.Sprint(i))
 	}
 	require.NoError(t, record(t.Context(), db, entries...))
-	report, err := sealer(t, db).Verify(t.Context())
+	report, err := db.Verify(t.Context())
 	require.NoError(t, err)
 	require.EqualValues(t, 2300, report.Unsealed)
 	require.Equal(t, morning, report.Oldest)
-	n, err := sealer(t, db).Seal(t.Context())
+	n, err := db.Seal(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, 2300, n)
-	report, err = sealer(t, db).Verify(t.Context())
+	report, err = db.Verify(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, sqldb.Report{Sealed: 2300}, report)
 }
 
 func TestTheRunningSealerFollowsCommits(t *testing.T) {
 	t.Parallel()
-	db := sqltest.On(t, sqldb.SQLite)()
+	db := sqltest.On(t, sqldb.SQLite)(sealKey)
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
-	s := sealer(t, db)
-	go func() { ended <- s.Run(ctx) }()
+	go func() { ended <- db.RunSealer(ctx) }()
 	require.NoError(t, record(t.Context(), db, act("P0001", "a1")))
 	require.Eventually(t, func() bool {
-		head, err := s.Head(t.Context(), morning)
+		head, err := db.Head(t.Context())
 		return err == nil && head.Seq == 1
 	}, 10*time.Second, time.Millisecond)
 	cancel()
 	require.NoError(t, <-ended)
 }
 
+func TestWithoutItsKeyNothingIsSealed(t *testing.T) {
+	t.Parallel()
+	db := sqltest.On(t, sqldb.SQLite)()
+	require.NoError(t, record(t.Context(), db, act("P0001", "a1")))
+	_, seal := db.Seal(t.Context())
+	_, head := db.Head(t.Context())
+	_, verify := db.Verify(t.Context())
+	for _, err := range []error{seal, head, verify, db.RunSealer(t.Context())} {
+		require.Equal(t, hospital.Invalid, hospital.KindOf(err))
+		require.Equal(t, "no_seal_key", hospital.CodeOf(err))
+		require.ErrorContains(t, err, "SealKey")
+	}
+}
+
+// The ways in which somebody with the database, but without the key, can be at
+// the trail. Each is judged by a process that started afterwards.
 func TestTamperingIsFound(t *testing.T) {
 	t.Parallel()
 	const copyRow = `INSERT INTO audit (seq, at, actor_kind, actor_id, entry, purpose, action, object, patient, outcome, rule_version, prev, mac)
 		SELECT %s, at, actor_kind, actor_id, entry, purpose, action, 'forged', patient, outcome, rule_version, %s FROM audit WHERE seq = 5`
+	type problems = []sqldb.Problem
+	cut := problems{{5, "cut"}}
 	tests := map[string]struct {
-		tamper []string
-		want   []sqldb.Problem
+		tamper   []string
+		want     problems // with a head that was exported
+		headless problems // without one
 	}{
-		"nothing":                         {nil, nil},
-		"a changed outcome":               {[]string{"UPDATE audit SET outcome = 'denied' WHERE seq = 3"}, []sqldb.Problem{{3, "changed"}}},
-		"a changed time":                  {[]string{"UPDATE audit SET at = at + 1 WHERE seq = 1"}, []sqldb.Problem{{1, "changed"}}},
-		"text moved between columns":      {[]string{"UPDATE audit SET action = 'appointment', object = '.book' || object WHERE seq = 2"}, []sqldb.Problem{{2, "changed"}}},
-		"a row deleted in the middle":     {[]string{"DELETE FROM audit WHERE seq = 3"}, []sqldb.Problem{{4, "missing"}}},
-		"the first row deleted":           {[]string{"DELETE FROM audit WHERE seq = 1"}, []sqldb.Problem{{2, "missing"}}},
-		"the end cut off":                 {[]string{"DELETE FROM audit WHERE seq > 3"}, []sqldb.Problem{{5, "cut"}}},
-		"everything deleted":              {[]string{"DELETE FROM audit"}, []sqldb.Problem{{5, "cut"}}},
-		"a gap closed by renumbering":     {[]string{"DELETE FROM audit WHERE seq = 3", "UPDATE audit SET seq = 3 WHERE seq = 4", "UPDATE audit SET seq = 4 WHERE seq = 5"}, []sqldb.Problem{{3, "changed"}, {4, "changed"}, {5, "cut"}}},
-		"two rows in another order":       {[]string{"UPDATE audit SET seq = 99 WHERE seq = 2", "UPDATE audit SET seq = 2 WHERE seq = 3", "UPDATE audit SET seq = 3 WHERE seq = 99"}, []sqldb.Problem{{2, "changed"}, {3, "changed"}, {4, "reordered"}}},
-		"a row with a forged mac":         {[]string{fmt.Sprintf(copyRow, "6", "mac, '"+strings.Repeat("0", 64)+"'")}, []sqldb.Problem{{6, "changed"}}},
-		"a row with a copied mac":         {[]string{fmt.Sprintf(copyRow, "6", "prev, mac")}, []sqldb.Problem{{6, "changed"}}},
-		"a row in front of the first":     {[]string{fmt.Sprintf(copyRow, "-7", "prev, mac")}, []sqldb.Problem{{-7, "changed"}, {1, "missing"}}},
-		"the last row unsealed, resealed": {[]string{"UPDATE audit SET seq = NULL, mac = '', outcome = 'denied' WHERE seq = 5"}, []sqldb.Problem{{5, "cut"}}},
+		"nothing":                     {nil, nil, nil},
+		"a changed outcome":           {[]string{"UPDATE audit SET outcome = 'denied' WHERE seq = 3"}, problems{{3, "changed"}}, problems{{3, "changed"}}},
+		"a changed last row":          {[]string{"UPDATE audit SET outcome = 'denied' WHERE seq = 5"}, problems{{5, "changed"}}, problems{{5, "changed"}}},
+		"a changed time":              {[]string{"UPDATE audit SET at = at + 1 WHERE seq = 1"}, problems{{1, "changed"}}, problems{{1, "changed"}}},
+		"text moved between columns":  {[]string{"UPDATE audit SET action = 'appointment', object = '.book' || object WHERE seq = 2"}, problems{{2, "changed"}}, problems{{2, "changed"}}},
+		"a row deleted in the middle": {[]string{"DELETE FROM audit WHERE seq = 3"}, problems{{4, "missing"}}, problems{{4, "missing"}}},
+		"the first row deleted":       {[]string{"DELETE FROM audit WHERE seq = 1"}, problems{{2, "missing"}}, problems{{2, "missing"}}},
+		"a row in the middle sealed anew": {
+			[]string{"UPDATE audit SET seq = NULL, mac = '', outcome = 'denied' WHERE seq = 3"},
+			problems{{4, "missing"}},
+			problems{{4, "missing"}},
+		},
+		"a gap closed by renumbering": {
+			[]string{"DELETE FROM audit WHERE seq = 3", "UPDATE audit SET seq = 3 WHERE seq = 4", "UPDATE audit SET seq = 4 WHERE seq = 5"},
+			problems{{3, "changed"}, {4, "changed"}, {5, "cut"}},
+			problems{{3, "changed"}, {4, "changed"}},
+		},
+		"two rows in another order": {
+			[]string{"UPDATE audit SET seq = 99 WHERE seq = 2", "UPDATE audit SET seq = 2 WHERE seq = 3", "UPDATE audit SET seq = 3 WHERE seq = 99"},
+			problems{{2, "changed"}, {3, "changed"}, {4, "reordered"}},
+			problems{{2, "changed"}, {3, "changed"}, {4, "reordered"}},
+		},
+		"a row with a forged mac":     {[]string{fmt.Sprintf(copyRow, "6", "mac, '"+strings.Repeat("0", 64)+"'")}, problems{{6, "changed"}}, problems{{6, "changed"}}},
+		"a row with a copied mac":     {[]string{fmt.Sprintf(copyRow, "6", "prev, mac")}, problems{{6, "changed"}}, problems{{6, "changed"}}},
+		"a row in front of the first": {[]string{fmt.Sprintf(copyRow, "-7", "prev, mac")}, problems{{-7, "changed"}, {1, "missing"}}, problems{{-7, "changed"}, {1, "missing"}}},
+		// What only an exported head shows.
+		"the end cut off":          {[]string{"DELETE FROM audit WHERE seq > 3"}, cut, nil},
+		"everything deleted":       {[]string{"DELETE FROM audit"}, cut, nil},
+		"the last row sealed anew": {[]string{"UPDATE audit SET seq = NULL, mac = '', outcome = 'denied' WHERE seq = 5"}, cut, nil},
+		"the end cut off and another end sealed": {
+			[]string{"DELETE FROM audit WHERE seq = 4", "UPDATE audit SET seq = NULL, mac = '', outcome = 'denied' WHERE seq = 5", fmt.Sprintf(strings.Replace(copyRow, "seq = 5", "seq = 3", 1), "NULL", "'', ''")},
+			cut, nil,
+		},
+		"everything sealed anew": {[]string{"UPDATE audit SET seq = NULL, mac = '', prev = '', outcome = 'denied'"}, cut, nil},
+		// What nobody can see, and the documentation says so.
+		"a row inserted unsealed": {[]string{fmt.Sprintf(copyRow, "NULL", "'', ''")}, nil, nil},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			sqltest.Each(t, func(t *sqltest.T) {
-				db := t.Open()
-				s := sealer(t, db)
+				db := t.Open(sealKey)
 				for i := range 5 {
 					require.NoError(t, record(t.Context(), db, act("P0001", fmt.Sprint("a", i))))
 				}
-				_, err := s.Seal(t.Context())
+				_, err := db.Seal(t.Context())
 				require.NoError(t, err)
-				head, err := s.Head(t.Context(), morning)
+				head, err := db.Head(t.Context())
 				require.NoError(t, err)
-				require.NoError(t, db.Write(t.Context(), func(tx *sqldb.Tx) error {
-					for _, statement := range test.tamper {
-						n, err := tx.Exec(statement)
-						if err != nil {
-							return err
-						}
-						require.Positive(t, n, statement)
-					}
-					return nil
-				}))
-				_, err = s.Seal(t.Context()) // as the running sealer would
+				tamper(t, db, test.tamper...)
+				report, err := db.Verify(t.Context()) // the process that sealed them knows without a head
 				require.NoError(t, err)
-				report, err := s.Verify(t.Context(), head)
+				require.Equal(t, len(test.want) == 0, report.OK())
+				require.NoError(t, db.Close())
+
+				db = t.Open(sealKey)
+				_, err = db.Seal(t.Context())
+				require.NoError(t, err)
+				report, err = db.Verify(t.Context(), head)
 				require.NoError(t, err)
 				require.Equal(t, test.want, report.Problems)
 				require.Equal(t, len(test.want) == 0, report.OK())
+				require.Zero(t, report.Unsealed)
+				report, err = db.Verify(t.Context())
+				require.NoError(t, err)
+				require.Equal(t, test.headless, report.Problems)
+			})
+		})
+	}
+}
+
+func tamper(t *sqltest.T, db *sqldb.DB, statements ...string) {
+	t.Helper()
+	require.NoError(t, db.Write(t.Context(), func(tx *sqldb.Tx) error {
+		for _, statement := range statements {
+			n, err := tx.Exec(statement)
+			if err != nil {
+				return err
+			}
+			require.Positive(t, n, statement)
+		}
+		return nil
+	}))
+}
+
+func TestASealerGivesNoSealToAChainThatIsNotAsItLeftIt(t *testing.T) {
+	t.Parallel()
+	for name, statements := range map[string][]string{
+		"its end was taken off to be sealed anew": {"UPDATE audit SET seq = NULL, mac = '', prev = '', outcome = 'denied' WHERE seq = 2"},
+		"its end was deleted":                     {"DELETE FROM audit WHERE seq = 2"},
+		"its end was changed":                     {"UPDATE audit SET outcome = 'denied' WHERE seq = 2"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			sqltest.Each(t, func(t *sqltest.T) {
+				db := t.Open(sealKey)
+				require.NoError(t, record(t.Context(), db, act("P0001", "a1"), act("P0001", "a2")))
+				_, err := db.Seal(t.Context())
+				require.NoError(t, err)
+				tamper(t, db, statements...)
+				require.NoError(t, record(t.Context(), db, act("P0001", "a3")))
+				n, err := db.Seal(t.Context())
+				require.Equal(t, "audit_tampered", hospital.CodeOf(err), "%v", err)
+				require.Zero(t, n)
+				report, err := db.Verify(t.Context())
+				require.NoError(t, err)
+				require.Positive(t, report.Unsealed)
+				require.False(t, report.OK())
 			})
 		})
 	}
@@ -281,22 +381,24 @@ func TestTamperingIsFound(t *testing.T) {
 
 func TestAHeadThatWeDidNotSignProvesNothing(t *testing.T) {
 	t.Parallel()
-	db := sqltest.On(t, sqldb.SQLite)()
+	open := sqltest.On(t, sqldb.SQLite)
+	db := open(sealKey)
 	require.NoError(t, record(t.Context(), db, act("P0001", "a1")))
-	s := sealer(t, db)
-	_, err := s.Seal(t.Context())
+	_, err := db.Seal(t.Context())
 	require.NoError(t, err)
-	head, err := s.Head(t.Context(), morning)
+	head, err := db.Head(t.Context())
 	require.NoError(t, err)
 	head.At = head.At.Add(time.Hour)
-	report, err := s.Verify(t.Context(), head)
+	report, err := db.Verify(t.Context(), head)
 	require.NoError(t, err)
 	require.Equal(t, []sqldb.Problem{{1, "forged_head"}}, report.Problems)
-	other, err := sqldb.NewSealer(db, []byte("TESTING KEY of somebody else"))
-	require.NoError(t, err)
-	report, err = other.Verify(t.Context())
+	require.NoError(t, db.Close())
+
+	db = open(func(c *sqldb.Config) { c.SealKey = []byte("TESTING KEY of somebody else") })
+	report, err = db.Verify(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, []sqldb.Problem{{1, "changed"}}, report.Problems)
-	_, err = sqldb.NewSealer(db, []byte("short"))
-	require.Equal(t, hospital.Invalid, hospital.KindOf(err))
+	require.NoError(t, record(t.Context(), db, act("P0001", "a2")))
+	_, err = db.Seal(t.Context())
+	require.Equal(t, "audit_tampered", hospital.CodeOf(err), "one chain has one key")
 }
