@@ -24,6 +24,10 @@ type DB = sqldb.DB
 // Config says which database to open.
 type Config = sqldb.Config
 
+// Head is the signed end of the audit trail, as [DB.Head] returns it and
+// [DB.Verify] takes it.
+type Head = sqldb.Head
+
 // OpenDB opens a database. It is Invalid for a bad Config, Conflict
 // database_locked when another process holds the SQLite file, Unavailable when
 // the server does not answer.

@@ -24,6 +24,10 @@ type DB = sqldb.DB
 // Config says which database to open.
 type Config = sqldb.Config
 
+// Head is the signed end of the audit trail, as [DB.Head] returns it and
+// [DB.Verify] takes it.
+type Head = sqldb.Head
+
 // OpenDB opens a database for this and the other SQL stores.
 func OpenDB(ctx context.Context, cfg Config) (*DB, error) { return sqldb.Open(ctx, cfg) }
 
