@@ -381,11 +381,7 @@ func BenchmarkMergedCommits(b *testing.B) {
 func TestACommandReadsWhatWasCommittedBeforeItWhateverTheServerPrefers(t *testing.T) {
 	t.Parallel()
 	db := sqltest.On(t, sqldb.PostgreSQL)(func(c *sqldb.Config) {
-		separator := "?"
-		if strings.Contains(c.DSN, "?") {
-			separator = "&"
-		}
-		c.DSN += separator + "default_transaction_isolation=serializable"
+		c.DSN = with(c.DSN, "default_transaction_isolation=serializable")
 	})
 	var level string
 	require.NoError(t, db.Write(t.Context(), func(tx *sqldb.Tx) error {

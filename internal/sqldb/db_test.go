@@ -138,6 +138,66 @@ func TestSQLiteCommitsAreDurable(t *testing.T) {
 	require.NoError(t, db.Read(t.Context(), check))
 }
 
+// with adds a parameter to a DSN.
+func with(dsn, parameter string) string {
+	if strings.Contains(dsn, "?") {
+		return dsn + "&" + parameter
+	}
+	return dsn + "?" + parameter
+}
+
+func TestAServerThatLosesCommitsIsRefused(t *testing.T) {
+	t.Parallel()
+	for _, setting := range []string{"synchronous_commit", "fsync", "full_page_writes"} {
+		t.Run(setting, func(t *testing.T) {
+			t.Parallel()
+			_, err := sqldb.Open(t.Context(), config(sqltest.Server(t, setting+"=off")))
+			require.Equal(t, hospital.Invalid, hospital.KindOf(err), "%v", err)
+			require.Equal(t, "bad_config", hospital.CodeOf(err))
+			require.ErrorContains(t, err, setting)
+		})
+	}
+	t.Run("by the DSN", func(t *testing.T) {
+		t.Parallel()
+		_, err := sqldb.Open(t.Context(), config(with(sqltest.Postgres(t), "synchronous_commit=off")))
+		require.Equal(t, hospital.Invalid, hospital.KindOf(err), "%v", err)
+		require.ErrorContains(t, err, "synchronous_commit")
+	})
+	t.Run("later", func(t *testing.T) {
+		t.Parallel()
+		db, err := sqldb.Open(t.Context(), config(sqltest.Server(t)))
+		require.NoError(t, err)
+		t.Cleanup(func() { require.NoError(t, db.Close()) })
+		require.NoError(t, db.Read(t.Context(), func(tx *sqldb.Tx) error { // a server turned careless keeps its promise to who came before
+			var source string
+			err := tx.QueryRow("SELECT source FROM pg_settings WHERE name = 'synchronous_commit'").Scan(&source)
+			require.Equal(t, "session", source)
+			return err
+		}))
+	})
+}
+
+func TestAFileWithoutADurableJournalIsRefused(t *testing.T) {
+	t.Parallel()
+	for setting, dsn := range map[string]string{
+		"journal_mode": "?_pragma=journal_mode(DELETE)&_pragma=synchronous(FULL)",
+		"synchronous":  "?_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)",
+	} {
+		t.Run(setting, func(t *testing.T) {
+			t.Parallel()
+			pool, err := sql.Open("sqlite", "file:"+filepath.ToSlash(filepath.Join(t.TempDir(), "a.db"))+dsn)
+			require.NoError(t, err)
+			t.Cleanup(func() { require.NoError(t, pool.Close()) })
+			conn, err := pool.Conn(t.Context())
+			require.NoError(t, err)
+			err = sqldb.Durable(t.Context(), conn)
+			require.Equal(t, hospital.Invalid, hospital.KindOf(err), "%v", err)
+			require.ErrorContains(t, err, setting)
+			require.NoError(t, conn.Close())
+		})
+	}
+}
+
 func TestAFailedCommandLeavesNothingAndHarmsNobody(t *testing.T) {
 	t.Parallel()
 	sqltest.Each(t, func(t *sqltest.T) {

@@ -83,6 +83,10 @@ func (db *DB) classifySQLite(ctx context.Context, s session, lite *sqlite.Error,
 		e.Kind, e.Code = hospital.Unavailable, "database_busy"
 	case code&0xff == sqlite3.SQLITE_FULL:
 		e.Kind, e.Code = hospital.Unavailable, "disk_full"
+	case code&0xff == sqlite3.SQLITE_IOERR:
+		e.Kind, e.Code = hospital.Unavailable, "disk_failed"
+	case code&0xff == sqlite3.SQLITE_NOMEM:
+		e.Kind, e.Code = hospital.Unavailable, "out_of_memory"
 	case code&0xff == sqlite3.SQLITE_INTERRUPT:
 		e.Kind, e.Code = hospital.Unavailable, "deadline"
 	case code&0xff == sqlite3.SQLITE_CANTOPEN, code&0xff == sqlite3.SQLITE_NOTADB:

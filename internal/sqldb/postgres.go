@@ -38,7 +38,7 @@ func (db *DB) openPostgres(ctx context.Context, dsn string, pool int) error {
 	if db.schema != "" {
 		cfg.RuntimeParams["search_path"] = pgx.Identifier{db.schema}.Sanitize()
 	}
-	db.pg = stdlib.OpenDB(*cfg)
+	db.pg = stdlib.OpenDB(*cfg, stdlib.OptionAfterConnect(durable))
 	db.pg.SetMaxOpenConns(pool)
 	db.pg.SetMaxIdleConns(pool)
 	if err := db.pg.PingContext(ctx); err != nil {
@@ -52,6 +52,24 @@ func (db *DB) openPostgres(ctx context.Context, dsn string, pool int) error {
 		return err
 	}); err != nil {
 		return errors.Join(db.classify(ctx, nil, err), db.pg.Close())
+	}
+	return nil
+}
+
+// durable refuses a connection on which a commit that was answered could be
+// lost or torn by a power cut, and keeps its synchronous_commit from being
+// weakened for it later.
+func durable(ctx context.Context, conn *pgx.Conn) error {
+	names := []string{"synchronous_commit", "fsync", "full_page_writes"}
+	got := make([]string, len(names))
+	if err := conn.QueryRow(ctx, `SELECT set_config('synchronous_commit', current_setting('synchronous_commit'), false),
+		current_setting('fsync'), current_setting('full_page_writes')`).Scan(&got[0], &got[1], &got[2]); err != nil {
+		return err
+	}
+	for i, name := range names {
+		if got[i] == "off" {
+			return invalid("DSN: the server has " + name + " off for this database and role: what it answers it could lose; set it to on")
+		}
 	}
 	return nil
 }

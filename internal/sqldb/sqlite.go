@@ -11,7 +11,7 @@ import (
 	"sync"
 	"sync/atomic"
 
-	_ "modernc.org/sqlite" // the driver "sqlite"
+	"modernc.org/sqlite" // also the driver "sqlite"
 
 	"github.com/wxhospital/hospital"
 )
@@ -71,6 +71,9 @@ func (db *DB) openSQLite(ctx context.Context, path string, pool int) (err error)
 	if e.writer, err = e.connect(ctx, db.dsn); err != nil {
 		return err
 	}
+	if err := e.writer.watch(); err != nil {
+		return err
+	}
 	for range pool {
 		c, err := e.connect(ctx, sqliteDSN(path, true))
 		if err != nil {
@@ -124,7 +127,35 @@ func (e *sqliteEngine) connect(ctx context.Context, dsn string) (*sqliteConn, er
 	if err != nil {
 		return nil, e.db.classify(ctx, nil, err)
 	}
-	return &sqliteConn{conn: conn, stmts: map[string]*sql.Stmt{}}, nil
+	c := &sqliteConn{conn: conn, stmts: map[string]*sql.Stmt{}}
+	return c, e.db.classify(ctx, nil, c.durable(ctx))
+}
+
+// durable asks whether the settings took effect: SQLite answers a journal mode
+// that it cannot have, as on some network file systems, with the one it has.
+func (c *sqliteConn) durable(ctx context.Context) error {
+	for _, setting := range [][2]string{{"journal_mode", "wal"}, {"synchronous", "2"}} {
+		var got string
+		if err := c.conn.QueryRowContext(ctx, "PRAGMA "+setting[0]).Scan(&got); err != nil {
+			return err
+		}
+		if !strings.EqualFold(got, setting[1]) {
+			return invalid("DSN: SQLite has " + setting[0] + " " + got + " and not " + setting[1] + " on this file; put it on a local disk")
+		}
+	}
+	return nil
+}
+
+// watch notes in lost when SQLite takes a transaction back.
+func (c *sqliteConn) watch() error {
+	return c.conn.Raw(func(raw any) error {
+		hooks, ok := raw.(sqlite.HookRegisterer)
+		if !ok {
+			return &hospital.Error{Kind: hospital.Internal, Op: "sqldb.Open", Code: "no_rollback_hook"}
+		}
+		hooks.RegisterRollbackHook(func() { c.lost = true })
+		return nil
+	})
 }
 
 func (e *sqliteEngine) close() error {
@@ -168,6 +199,19 @@ func notStarted(ctx context.Context) error {
 type sqliteConn struct {
 	conn  *sql.Conn
 	stmts map[string]*sql.Stmt
+	// lost says that the transaction is over: SQLite rolls all of it back by
+	// itself after a full disk, a failed read and the like. What runs then
+	// would be a transaction of its own. The writer's only.
+	lost bool
+}
+
+// errLost is what statements get that come after that.
+var errLost = &hospital.Error{Kind: hospital.Unavailable, Op: "sqldb.Write", Code: "rolled_back"}
+
+// begin opens a transaction that writes.
+func (c *sqliteConn) begin(ctx context.Context) error {
+	c.lost = false
+	return c.run(ctx, "BEGIN IMMEDIATE")
 }
 
 func (c *sqliteConn) prepare(ctx context.Context, query string) (*sql.Stmt, error) {
@@ -185,6 +229,9 @@ func (c *sqliteConn) prepare(ctx context.Context, query string) (*sql.Stmt, erro
 }
 
 func (c *sqliteConn) exec(ctx context.Context, query string, args []any) (sql.Result, error) {
+	if c.lost {
+		return nil, errLost
+	}
 	s, err := c.prepare(ctx, query) //nolint:sqlclosecheck // kept for the life of the connection
 	if err != nil {
 		return nil, err
@@ -196,6 +243,9 @@ func (c *sqliteConn) exec(ctx context.Context, query string, args []any) (sql.Re
 }
 
 func (c *sqliteConn) query(ctx context.Context, query string, args []any) (*sql.Rows, error) {
+	if c.lost {
+		return nil, errLost
+	}
 	s, err := c.prepare(ctx, query) //nolint:sqlclosecheck // kept for the life of the connection
 	if err != nil {
 		return nil, err
@@ -348,7 +398,7 @@ func (e *sqliteEngine) commit(first *command) {
 			continue
 		}
 		if !open {
-			if err := e.writer.run(ctx, "BEGIN IMMEDIATE"); err != nil {
+			if err := e.writer.begin(ctx); err != nil {
 				c.done <- e.db.classify(ctx, e.writer, err)
 				break
 			}
@@ -363,7 +413,7 @@ func (e *sqliteEngine) commit(first *command) {
 			open = len(done) > 0
 		default: // the engine gave the whole transaction up
 			c.done <- err
-			e.oneByOne(done)
+			e.oneByOne(done, nil)
 			return
 		}
 		c = e.next(n + 1)
@@ -377,7 +427,7 @@ func (e *sqliteEngine) commit(first *command) {
 			done[0].done <- err
 			return
 		}
-		e.oneByOne(done)
+		e.oneByOne(done, err)
 		return
 	}
 	answer(done)
@@ -414,6 +464,12 @@ func (e *sqliteEngine) attempt(c *command, behind bool) (alive bool, err error) 
 	c.tx = tx
 	c.turn <- tx
 	err = <-c.ran
+	if e.writer.lost {
+		if err == nil { // it overlooked the error
+			err = errLost
+		}
+		return !behind, err
+	}
 	switch {
 	case err == nil && marked:
 		if end := e.writer.run(ctx, "RELEASE command"); end != nil {
@@ -433,24 +489,33 @@ func (e *sqliteEngine) attempt(c *command, behind bool) (alive bool, err error) 
 
 // oneByOne runs commands whose merged commit failed again, each in its own
 // transaction, so that one that cannot be stored does not take the others
-// along.
-func (e *sqliteEngine) oneByOne(commands []*command) {
+// along. What the merged commit left on a disk that failed may come back after
+// a power cut: until a repetition has overwritten it, "not applied" would be a
+// lie.
+func (e *sqliteEngine) oneByOne(commands []*command, merged error) {
+	unknown := hospital.KindOf(merged) == hospital.Indeterminate
 	for _, c := range commands {
-		ctx := context.WithoutCancel(c.ctx)
-		if err := e.writer.run(ctx, "BEGIN IMMEDIATE"); err != nil {
-			c.done <- e.db.classify(ctx, e.writer, err)
+		err := e.alone(c)
+		if err == nil {
+			answer([]*command{c})
 			continue
 		}
-		if _, err := e.attempt(c, false); err != nil {
-			c.done <- err
-			continue
+		if unknown && hospital.KindOf(err) == hospital.Unavailable {
+			err = &hospital.Error{Kind: hospital.Indeterminate, Op: "sqldb.Write", Code: "disk_failed", Err: err}
 		}
-		if err := e.end(ctx); err != nil {
-			c.done <- err
-			continue
-		}
-		answer([]*command{c})
+		c.done <- err
 	}
+}
+
+func (e *sqliteEngine) alone(c *command) error {
+	ctx := context.WithoutCancel(c.ctx)
+	if err := e.writer.begin(ctx); err != nil {
+		return e.db.classify(ctx, e.writer, err)
+	}
+	if _, err := e.attempt(c, false); err != nil {
+		return err
+	}
+	return e.end(ctx)
 }
 
 // end commits. After a failed commit nothing of it is visible; whether it
@@ -480,6 +545,9 @@ func (e *sqliteEngine) fault() error {
 }
 
 func (e *sqliteEngine) rollback(ctx context.Context) {
+	if e.writer.lost {
+		return
+	}
 	if err := e.writer.run(ctx, "ROLLBACK"); err != nil && !noTransaction(err) {
 		e.db.logger.ErrorContext(ctx, "rollback failed", "error", err)
 	}

@@ -12,6 +12,9 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"testing"
+
+	"github.com/wxhospital/hospital/internal/testneed"
 )
 
 // cluster is the server that all tests of this process share. life is the pipe
@@ -31,6 +34,26 @@ var server = sync.OnceValues(func() (cluster, error) { //nolint:gochecknoglobals
 	}
 	return start(bin)
 })
+
+// Server starts a cluster of the test's own with settings that the shared one
+// cannot have ("fsync=off") and returns its DSN. It ends with the test.
+func Server(tb testing.TB, settings ...string) string {
+	tb.Helper()
+	bin := binaries()
+	if bin == "" {
+		testneed.Missing(tb, "postgresql")
+	}
+	own, err := start(bin, settings...)
+	if err != nil {
+		tb.Fatalf("start postgresql: %v", err)
+	}
+	tb.Cleanup(func() {
+		if err := own.life.Close(); err != nil {
+			tb.Errorf("stop postgresql: %v", err)
+		}
+	})
+	return own.dsn
+}
 
 // binaries returns the folder with PostgreSQL's programs, the newest of
 // several, "" when there is none.
@@ -55,22 +78,23 @@ func binaries() string {
 // input ends, which the kernel sees to when this process dies. fsync stays on:
 // the tests are about durable commits.
 const clusterScript = `set -e
-bin=$1 dir=$2
+bin=$1 dir=$2 settings=$3
 trap 'rm -rf "$dir"' EXIT
 "$bin/initdb" --no-sync -A trust -U hospital -E UTF8 --locale=C -D "$dir/data" >"$dir/log" 2>&1 || { cat "$dir/log"; exit 1; }
-"$bin/pg_ctl" -s -w -t 60 -D "$dir/data" -l "$dir/log" -o "-c listen_addresses='' -k $dir -c max_connections=400 -c shared_buffers=64MB" start </dev/null >>"$dir/log" 2>&1 || { cat "$dir/log"; exit 1; }
+"$bin/pg_ctl" -s -w -t 60 -D "$dir/data" -l "$dir/log" -o "-c listen_addresses='' -k $dir -c max_connections=400 -c shared_buffers=64MB$settings" start </dev/null >>"$dir/log" 2>&1 || { cat "$dir/log"; exit 1; }
 echo ready
 cat >/dev/null || true
 "$bin/pg_ctl" -s -m immediate -D "$dir/data" stop >/dev/null 2>&1 || true
 `
 
 // start starts a private cluster.
-func start(bin string) (cluster, error) {
+func start(bin string, settings ...string) (cluster, error) {
 	dir, err := os.MkdirTemp("", "hospital-pg-") // short: a socket's path has 107 bytes
 	if err != nil {
 		return cluster{}, err
 	}
-	cmd := exec.CommandContext(context.Background(), "/bin/sh", "-c", clusterScript, "sh", bin, dir) //nolint:gosec // our script, our folders
+	options := strings.Join(append([]string{""}, settings...), " -c ")
+	cmd := exec.CommandContext(context.Background(), "/bin/sh", "-c", clusterScript, "sh", bin, dir, options) //nolint:gosec // our script, our folders
 	cmd.Dir = "/"
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "LC_ALL=C"}
 	if err := unprivileged(cmd, dir); err != nil {
