@@ -5,21 +5,14 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"slices"
-	"strconv"
-	"strings"
 
 	"github.com/wxhospital/hospital"
 )
 
-// auditChunk is the most rows of one statement: a command with many rows (a
-// batch of sales) would otherwise wait for the server once a row. It also
-// bounds how many forms of the statement are prepared.
-const auditChunk = 64
-
 // AppendAudit writes who did what in the same command as the effect. The
 // patient is stored as a pseudonym. [DB.Seal] chains the rows after the commit.
 func AppendAudit(tx *Tx, entries ...hospital.AuditEntry) error {
-	for chunk := range slices.Chunk(entries, auditChunk) {
+	for chunk := range slices.Chunk(entries, chunkRows) {
 		var args []any
 		for _, e := range chunk {
 			args = append(args, millis(e.At), string(e.Actor.Kind), e.Actor.ID, string(e.Actor.Entry), e.Purpose, e.Action, e.Object,
@@ -45,22 +38,4 @@ func (db *DB) Pseudonym(patient hospital.PatientID) string {
 	mac := hmac.New(sha256.New, db.pseudonym)
 	mac.Write([]byte("patient\x00" + patient))
 	return hex.EncodeToString(mac.Sum(nil)[:16])
-}
-
-// tuples returns the placeholders of so many rows: "($1, $2), ($3, $4)".
-func tuples(rows, columns int) string {
-	var b strings.Builder
-	for i := range rows * columns {
-		switch {
-		case i == 0:
-			b.WriteString("($")
-		case i%columns == 0:
-			b.WriteString("), ($")
-		default:
-			b.WriteString(", $")
-		}
-		b.WriteString(strconv.Itoa(i + 1))
-	}
-	b.WriteByte(')')
-	return b.String()
 }

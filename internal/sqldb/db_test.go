@@ -415,6 +415,22 @@ func TestWhatFollowsACommitRunsOnlyAfterACommit(t *testing.T) {
 	})
 }
 
+func TestASignalThatPanicsHarmsNobody(t *testing.T) {
+	t.Parallel()
+	sqltest.Each(t, func(t *sqltest.T) {
+		db := withTaken(t)
+		signaled := false
+		require.NoError(t, db.Write(t.Context(), func(tx *sqldb.Tx) error {
+			tx.OnCommit(func() { panic("boom") })
+			tx.OnCommit(func() { signaled = true })
+			return take(1)(tx)
+		}))
+		require.True(t, signaled)
+		require.NoError(t, db.Write(t.Context(), take(2)))
+		require.Equal(t, []int{1, 2}, numbers(t, db))
+	})
+}
+
 func TestTheDatabasesClockIsNearOurs(t *testing.T) {
 	t.Parallel()
 	sqltest.Each(t, func(t *sqltest.T) {

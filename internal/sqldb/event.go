@@ -3,6 +3,7 @@ package sqldb
 import (
 	"context"
 	"database/sql"
+	"slices"
 	"time"
 
 	"github.com/wxhospital/hospital"
@@ -21,8 +22,12 @@ const maxEvents = 1000
 
 // AppendEvents writes events in the command that made them true.
 func AppendEvents(tx *Tx, events []hospital.Event, at time.Time) error {
-	for _, e := range events {
-		if _, err := tx.Exec("INSERT INTO events (kind, object, created_at) VALUES ($1, $2, $3)", e.Kind, e.ID, millis(at)); err != nil {
+	for chunk := range slices.Chunk(events, chunkRows) {
+		var args []any
+		for _, e := range chunk {
+			args = append(args, e.Kind, e.ID, millis(at))
+		}
+		if _, err := tx.Exec("INSERT INTO events (kind, object, created_at) VALUES "+tuples(len(chunk), 3), args...); err != nil {
 			return err
 		}
 	}

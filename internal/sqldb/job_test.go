@@ -257,6 +257,35 @@ func TestAdvanceKeepsFailuresApart(t *testing.T) {
 	})
 }
 
+func TestAnEffectThatPanicsFailsItsJobAlone(t *testing.T) {
+	t.Parallel()
+	sqltest.Each(t, func(t *sqltest.T) {
+		db := withTaken(t)
+		effects := map[string]func(*sqldb.Tx) error{
+			"good": take(1),
+			"bad": func(tx *sqldb.Tx) error {
+				if err := take(2)(tx); err != nil {
+					return err
+				}
+				panic("Zhang San, 13812345678")
+			},
+		}
+		jobs := queue(t, sqldb.JobsConfig{DB: db, Handlers: map[string]sqldb.Handler{
+			"k": func(_ context.Context, job sqldb.Leased) (func(*sqldb.Tx) error, error) { return effects[job.Key], nil },
+		}})
+		enqueue(t, db, sqldb.Job{Kind: "k", Key: "good"}, sqldb.Job{Kind: "k", Key: "bad", MaxAttempts: 1})
+		_, err := jobs.Advance(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, []int{1}, numbers(t, db))
+		dead, err := jobs.Dead(t.Context())
+		require.NoError(t, err)
+		require.Len(t, dead, 1)
+		require.Equal(t, "bad", dead[0].Key)
+		require.Contains(t, dead[0].LastError, "handler_panicked")
+		require.NotContains(t, dead[0].LastError, "Zhang")
+	})
+}
+
 func TestAWorkerIsWokenByACommit(t *testing.T) {
 	t.Parallel()
 	sqltest.Each(t, func(t *sqltest.T) {

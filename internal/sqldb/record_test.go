@@ -167,6 +167,25 @@ func TestManyAuditRowsKeepTheirOrder(t *testing.T) {
 	})
 }
 
+func TestManyEventsKeepTheirOrder(t *testing.T) {
+	t.Parallel()
+	sqltest.Each(t, func(t *sqltest.T) {
+		db := t.Open()
+		var events []hospital.Event
+		for i := range 200 {
+			events = append(events, hospital.Event{Kind: "appt.booked", ID: fmt.Sprint(i)})
+		}
+		require.NoError(t, db.Write(t.Context(), func(tx *sqldb.Tx) error { return sqldb.AppendEvents(tx, events, morning) }))
+		stored, err := db.Events(t.Context(), 0, 1000)
+		require.NoError(t, err)
+		var got []hospital.Event
+		for _, e := range stored {
+			got = append(got, e.Event)
+		}
+		require.Equal(t, events, got)
+	})
+}
+
 func TestSealersOfSeveralProcessesMakeOneChain(t *testing.T) {
 	t.Parallel()
 	sqltest.Each(t, func(t *sqltest.T) {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"runtime/debug"
+	"strconv"
 	"strings"
 	"time"
 
@@ -153,6 +155,29 @@ func Collect[T any](tx *Tx, scan func(*sql.Rows) (T, error), query string, args 
 	return all, nil
 }
 
+// chunkRows is the most rows that one INSERT takes: a command with many rows (a
+// batch of sales) would otherwise wait for the server once a row. It also
+// bounds how many forms of the statement are prepared.
+const chunkRows = 64
+
+// tuples returns the placeholders of so many rows: "($1, $2), ($3, $4)".
+func tuples(rows, columns int) string {
+	var b strings.Builder
+	for i := range rows * columns {
+		switch {
+		case i == 0:
+			b.WriteString("($")
+		case i%columns == 0:
+			b.WriteString("), ($")
+		default:
+			b.WriteString(", $")
+		}
+		b.WriteString(strconv.Itoa(i + 1))
+	}
+	b.WriteByte(')')
+	return b.String()
+}
+
 // ready reports why no further statement may run, and marks the place to
 // return to before the first statement that writes.
 func (tx *Tx) ready(writes bool) error {
@@ -189,11 +214,21 @@ func (tx *Tx) run(fn func(*Tx) error) error {
 	return tx.db.classify(tx.ctx, tx.session, err)
 }
 
-// finished runs what waits for the commit.
+// finished runs what waits for the commit. The command is stored, so a panic
+// there is logged and changes nothing for it or for those in its group.
 func (tx *Tx) finished() {
 	for _, f := range tx.committed {
-		f()
+		tx.signal(f)
 	}
+}
+
+func (tx *Tx) signal(f func()) {
+	defer func() {
+		if r := recover(); r != nil {
+			tx.db.logger.ErrorContext(tx.ctx, "a signal after a commit panicked", "panic", panicText(r), "stack", string(debug.Stack()))
+		}
+	}()
+	f()
 }
 
 // reads reports whether the statement certainly only reads.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"runtime"
 	"runtime/debug"
 	"slices"
 	"sync"
@@ -51,10 +52,8 @@ func (j *Jobs) work(ctx context.Context, job Leased) error {
 	}
 	if cause == nil {
 		cause = j.cfg.DB.Write(ctx, func(tx *Tx) error {
-			if effect != nil {
-				if err := effect(tx); err != nil {
-					return err
-				}
+			if err := j.apply(ctx, tx, job, effect); err != nil {
+				return err
 			}
 			return Done(tx, job)
 		})
@@ -79,11 +78,36 @@ func (j *Jobs) handle(ctx context.Context, job Leased) (effect func(*Tx) error, 
 	defer cancel()
 	defer func() {
 		if r := recover(); r != nil {
-			j.cfg.DB.logger.ErrorContext(ctx, "job panicked", "kind", job.Kind, "key", job.Key, "stack", string(debug.Stack()))
-			effect, err = nil, &hospital.Error{Kind: hospital.Internal, Op: "sqldb.Jobs", Code: "handler_panicked", Detail: fmt.Sprint(r)}
+			effect, err = nil, j.panicked(ctx, job, r)
 		}
 	}()
 	return j.cfg.Handlers[job.Kind](ctx, job)
+}
+
+// apply stores the effect; a panic in it, too, is a failure of this job alone.
+func (j *Jobs) apply(ctx context.Context, tx *Tx, job Leased, effect func(*Tx) error) (err error) {
+	if effect == nil {
+		return nil
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = j.panicked(ctx, job, r)
+		}
+	}()
+	return effect(tx)
+}
+
+func (j *Jobs) panicked(ctx context.Context, job Leased, r any) error {
+	j.cfg.DB.logger.ErrorContext(ctx, "job panicked", "kind", job.Kind, "key", job.Key, "stack", string(debug.Stack()))
+	return &hospital.Error{Kind: hospital.Internal, Op: "sqldb.Jobs", Code: "handler_panicked", Detail: panicText(r)}
+}
+
+// panicText names a panic without the values in it, which may be a patient's.
+func panicText(r any) string {
+	if err, ok := r.(runtime.Error); ok {
+		return err.Error()
+	}
+	return fmt.Sprintf("%T", r)
 }
 
 // Run works until ctx is done and then returns nil. A store that fails is
