@@ -2,6 +2,7 @@ package sqltest
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -59,19 +61,29 @@ func Server(tb testing.TB, settings ...string) string {
 // several, "" when there is none.
 func binaries() string {
 	found, _ := filepath.Glob("/usr/lib/postgresql/*/bin/initdb") // the pattern is a constant
-	slices.Sort(found)
-	slices.Reverse(found)
+	slices.SortFunc(found, func(a, b string) int { return cmp.Compare(major(b), major(a)) })
 	if path, err := exec.LookPath("initdb"); err == nil {
 		if real, err := filepath.EvalSymlinks(path); err == nil {
 			found = append(found, real)
 		}
 	}
 	for _, initdb := range found {
-		if _, err := os.Stat(filepath.Join(filepath.Dir(initdb), "pg_ctl")); err == nil {
-			return filepath.Dir(initdb)
+		dir := filepath.Dir(initdb)
+		_, control := os.Stat(filepath.Join(dir, "pg_ctl"))
+		_, server := os.Stat(filepath.Join(dir, "postgres"))
+		if control == nil && server == nil {
+			return dir
 		}
 	}
 	return ""
+}
+
+// major returns the version in /usr/lib/postgresql/15/bin/initdb: 15 is newer
+// than 9.6.
+func major(initdb string) int {
+	version, _, _ := strings.Cut(filepath.Base(filepath.Dir(filepath.Dir(initdb))), ".")
+	n, _ := strconv.Atoi(version) // 0, the last choice, when it is no number
+	return n
 }
 
 // clusterScript makes a cluster, says "ready" and keeps it until its standard
