@@ -15,7 +15,7 @@ func AppendAudit(tx *Tx, entries ...hospital.AuditEntry) error {
 	for chunk := range slices.Chunk(entries, chunkRows) {
 		var args []any
 		for _, e := range chunk {
-			args = append(args, millis(e.At), string(e.Actor.Kind), e.Actor.ID, string(e.Actor.Entry), e.Purpose, e.Action, e.Object,
+			args = append(args, Millis(e.At), string(e.Actor.Kind), e.Actor.ID, string(e.Actor.Entry), e.Purpose, e.Action, e.Object,
 				tx.db.Pseudonym(e.Patient), e.Outcome, e.RuleVersion)
 		}
 		if _, err := tx.Exec(`INSERT INTO audit (at, actor_kind, actor_id, entry, purpose, action, object, patient, outcome, rule_version)

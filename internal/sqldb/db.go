@@ -222,19 +222,3 @@ func (h *hint) poke() {
 		}
 	}
 }
-
-// millis is how an instant is stored; the zero time is 0.
-func millis(t time.Time) int64 {
-	if t.IsZero() {
-		return 0
-	}
-	return t.UnixMilli()
-}
-
-// instant is the inverse of millis.
-func instant(ms int64) time.Time {
-	if ms == 0 {
-		return time.Time{}
-	}
-	return time.UnixMilli(ms).In(hospital.CST)
-}

@@ -25,7 +25,7 @@ func AppendEvents(tx *Tx, events []hospital.Event, at time.Time) error {
 	for chunk := range slices.Chunk(events, chunkRows) {
 		var args []any
 		for _, e := range chunk {
-			args = append(args, e.Kind, e.ID, millis(at))
+			args = append(args, e.Kind, e.ID, Millis(at))
 		}
 		if _, err := tx.Exec("INSERT INTO events (kind, object, created_at) VALUES "+tuples(len(chunk), 3), args...); err != nil {
 			return err
@@ -51,7 +51,7 @@ func (db *DB) Events(ctx context.Context, after int64, limit int) ([]StoredEvent
 			var e StoredEvent
 			var at int64
 			err := rows.Scan(&e.Seq, &e.Event.Kind, &e.Event.ID, &at)
-			e.At = instant(at)
+			e.At = Instant(at)
 			return e, err
 		}, query, after, max(0, min(limit, maxEvents)))
 		return err

@@ -84,7 +84,7 @@ func Enqueue(tx *Tx, job Job) error {
 	}
 	n, err := tx.Exec(`INSERT INTO jobs (kind, key, payload, keep, run_at, max_attempts, created_at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (kind, key) DO NOTHING`,
-		job.Kind, job.Key, job.Payload, keep, millis(job.RunAt), job.MaxAttempts, time.Now().UnixMilli())
+		job.Kind, job.Key, job.Payload, keep, Millis(job.RunAt), job.MaxAttempts, time.Now().UnixMilli())
 	if err == nil && n > 0 {
 		tx.OnCommit(tx.db.jobHint.poke)
 	}
@@ -165,7 +165,7 @@ func scanLeased(rows *sql.Rows) (Leased, error) {
 	var l Leased
 	var runAt, until int64
 	err := rows.Scan(&l.ID, &l.Kind, &l.Key, &l.Payload, &runAt, &l.Attempt, &l.MaxAttempts, &until, &l.Fence)
-	l.RunAt, l.Until = instant(runAt), instant(until)
+	l.RunAt, l.Until = Instant(runAt), Instant(until)
 	return l, err
 }
 
@@ -287,7 +287,7 @@ func (j *Jobs) Dead(ctx context.Context) ([]DeadJob, error) {
 			var d DeadJob
 			var at int64
 			err := rows.Scan(&d.ID, &d.Kind, &d.Key, &d.Payload, &d.Attempts, &d.LastError, &at)
-			d.DiedAt = instant(at)
+			d.DiedAt = Instant(at)
 			return d, err
 		}, `SELECT id, kind, key, payload, attempts, last_error, ended_at FROM jobs
 			WHERE state = 'dead' ORDER BY ended_at DESC, id DESC LIMIT $1`, maxDead)
@@ -317,7 +317,7 @@ func (j *Jobs) Revive(ctx context.Context, id int64, by hospital.AuditEntry) err
 // how many. Their keys can be used again.
 func (j *Jobs) Prune(ctx context.Context, before time.Time) (n int64, err error) {
 	err = j.cfg.DB.Write(ctx, func(tx *Tx) (err error) {
-		n, err = tx.Exec("DELETE FROM jobs WHERE state = 'done' AND ended_at < $1", millis(before))
+		n, err = tx.Exec("DELETE FROM jobs WHERE state = 'done' AND ended_at < $1", Millis(before))
 		return err
 	})
 	return n, err

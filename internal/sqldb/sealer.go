@@ -241,7 +241,7 @@ func (db *DB) Head(ctx context.Context) (Head, error) {
 			return err
 		}
 		last, err := lastSealed(tx)
-		h = Head{Seq: last.seq, MAC: last.mac, At: instant(now)}
+		h = Head{Seq: last.seq, MAC: last.mac, At: Instant(now)}
 		return err
 	})
 	if err != nil {
@@ -255,7 +255,7 @@ func (k sealKey) sign(h Head) string {
 	b := []byte("hospital audit head 1\x00")
 	b = strconv.AppendInt(b, h.Seq, 10)
 	b = append(append(append(b, 0), h.MAC...), 0)
-	return k.mac(strconv.AppendInt(b, millis(h.At), 10))
+	return k.mac(strconv.AppendInt(b, Millis(h.At), 10))
 }
 
 // Problem is one thing that is wrong with the trail.
@@ -319,7 +319,7 @@ func (db *DB) Verify(ctx context.Context, heads ...Head) (Report, error) {
 		if err := tx.QueryRow("SELECT count(*), min(at) FROM audit WHERE seq IS NULL").Scan(&report.Unsealed, &oldest); err != nil {
 			return err
 		}
-		report.Oldest = instant(oldest.Int64)
+		report.Oldest = Instant(oldest.Int64)
 		return nil
 	})
 	return report, err

@@ -37,7 +37,7 @@ func Publish(tx *Tx, v Version) error {
 	hash := hex.EncodeToString(sum[:])
 	n, err := tx.Exec(`INSERT INTO config_versions (kind, version, hash, body, source, valid_from, created_at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (kind, version) DO NOTHING`,
-		v.Kind, v.Version, hash, v.Body, v.Source, millis(v.ValidFrom), millis(v.CreatedAt))
+		v.Kind, v.Version, hash, v.Body, v.Source, Millis(v.ValidFrom), Millis(v.CreatedAt))
 	if err != nil || n > 0 {
 		return err
 	}
@@ -66,7 +66,7 @@ func (db *DB) Versions(ctx context.Context, kind string) ([]Version, error) {
 // there is none.
 func (db *DB) VersionAt(ctx context.Context, kind string, at time.Time) (Version, error) {
 	return one(db.versions(ctx, `WHERE kind = $1 AND valid_from <= $2
-		ORDER BY valid_from DESC, created_at DESC, version DESC LIMIT 1`, kind, millis(at)))
+		ORDER BY valid_from DESC, created_at DESC, version DESC LIMIT 1`, kind, Millis(at)))
 }
 
 // Version returns one version, NotFound when it was never published.
@@ -80,7 +80,7 @@ func (db *DB) versions(ctx context.Context, where string, args ...any) (all []Ve
 			var v Version
 			var from, created int64
 			err := rows.Scan(&v.Kind, &v.Version, &v.Hash, &v.Body, &v.Source, &from, &created)
-			v.ValidFrom, v.CreatedAt = instant(from), instant(created)
+			v.ValidFrom, v.CreatedAt = Instant(from), Instant(created)
 			return v, err
 		}, versionColumns+where, args...)
 		return err
