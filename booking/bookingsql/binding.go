@@ -139,9 +139,4 @@ func (s *Store) Unlock(ctx context.Context, command booking.UnlockCommand) error
 }
 
 // instant is the time of Unix milliseconds in China; 0 is the zero time.
-func instant(ms int64) time.Time {
-	if ms == 0 {
-		return time.Time{}
-	}
-	return time.UnixMilli(ms).In(hospital.CST)
-}
+func instant(ms int64) time.Time { return sqldb.Instant(ms) }

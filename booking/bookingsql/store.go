@@ -328,12 +328,7 @@ func due(a booking.Appointment) any {
 }
 
 // millis is an instant in Unix milliseconds; the zero time is 0.
-func millis(t time.Time) int64 {
-	if t.IsZero() {
-		return 0
-	}
-	return t.UnixMilli()
-}
+func millis(t time.Time) int64 { return sqldb.Millis(t) }
 
 func notFound(op string) error {
 	return &hospital.Error{Kind: hospital.NotFound, Op: "bookingsql." + op, Code: "not_found"}

@@ -14,20 +14,10 @@ import (
 )
 
 // millis is how an instant is stored; the zero time is 0.
-func millis(t time.Time) int64 {
-	if t.IsZero() {
-		return 0
-	}
-	return t.UnixMilli()
-}
+func millis(t time.Time) int64 { return sqldb.Millis(t) }
 
 // instant is the inverse of millis.
-func instant(ms int64) time.Time {
-	if ms == 0 {
-		return time.Time{}
-	}
-	return time.UnixMilli(ms).In(hospital.CST)
-}
+func instant(ms int64) time.Time { return sqldb.Instant(ms) }
 
 // moment scans a stored instant.
 type moment struct{ at *time.Time }
