@@ -17,15 +17,20 @@ const maxRedacted = 200
 // is spared, for it is mostly a result code; OAuth codes fall to longToken.
 const keys = `(?:access_?|refresh_?|api_?|session_?|js_?)?(?:token|secret|key|ticket)|app_?secret|password|passwd|pwd|` +
 	`sign|signature|pay_?sign|open_?id|union_?id|to_?user|from_?user(?:name)?|nonce(?:_?str)?|` +
-	`(?:patient|real|user|guardian)?_?name|id_?card|id_?(?:no|number)|ic_?no|phone|mobile|tel|card_?no|address|birth_?da(?:y|te)`
+	`(?:patient|real|user|guardian)?_?name|id_?card|id_?(?:no|number)|ic_?no|phone|mobile|tel|card_?no|address|birth_?da(?:y|te)|` +
+	// The initials of the Chinese words, as HIS tables have them: 病人姓名, 身份证号, 联系电话, 家庭地址, 出生日期, 就诊卡号.
+	`(?:br|hz|jz|lxr|jhr)?xm|sfzh?m?|zjhm?|lxdh|lxfs|sjhm?|jtdz|lxdz|csrq|(?:jz|yb|yl)kh`
+
+// content is the text of an element, with entities and CDATA, also cut short.
+const content = `(?:(?:<|&lt;)!\[CDATA\[(?s:.*?)(?:\]\](?:>|&gt;)|$)|&(?:#\w+|amp|quot|apos);|[^<&])*`
 
 // The patterns, in the order in which they run.
 var (
 	credentialsRE = regexp.MustCompile(`//[^/@\s]+@`)
 	queryRE       = regexp.MustCompile(`(/[^\s?"'<>]*)\?[^\s"'<>]+`)
 	authRE        = regexp.MustCompile(`(?i)(\b(?:bearer|basic|WECHATPAY2-[A-Z0-9-]+)\s+)[^\n]+`)
-	elementRE     = regexp.MustCompile(`(?i)((?:<|&lt;)(?:[a-z0-9]+:)?(?:` + keys + `)(?:\s[^<>&]*)?(?:>|&gt;))[^<&]*`)
-	pairRE        = regexp.MustCompile(`(?i)(\b(?:` + keys + `)"?\s*[:=]\s*)("[^"]*"|'[^']*'|[^\s&,;}<>]+)`)
+	elementRE     = regexp.MustCompile(`(?i)((?:<|&lt;)(?:[a-z0-9]+:)?(?:` + keys + `)(?:\s[^<>&]*)?(?:>|&gt;))` + content)
+	pairRE        = regexp.MustCompile(`(?i)(\b(?:` + keys + `)\\*"?\s*[:=]\s*)(\\*"[^"]*"|'[^']*'|[^\s&,;}<>]+)`)
 	labelRE       = regexp.MustCompile(`(姓名|身份证号码?|身份证|证件号码?|手机号码?|手机|电话|住址|地址|卡号|密码)([:：=为是\s]*)[^\s,，;；。、<>"']+`)
 	personRE      = regexp.MustCompile(`(患者|病人|就诊人|联系人|监护人|代办人|家长)([:：\s]*)[\p{Han}·]{1,4}`)
 	jwtRE         = regexp.MustCompile(`\beyJ[\w-]+\.[\w.-]+`)

@@ -21,6 +21,7 @@ import (
 const (
 	defaultTimeout       = 10 * time.Second // a HIS answers a hold in 1–3 s; beyond 10 s the patient has left the page
 	defaultMaxResponse   = 4 << 20          // the largest ordinary answer, a week of schedules, has about 1 MB
+	mostMaxResponse      = 1 << 30          // an answer is held in memory
 	defaultMaxConcurrent = 32               // more parallel calls only lengthen a HIS's own queue
 	defaultRetries       = 2
 	defaultRetryWait     = 200 * time.Millisecond
@@ -50,7 +51,8 @@ type Config struct {
 	// AttemptTimeout bounds one attempt. Default: Timeout, so that a far side
 	// that is slow is not asked twice.
 	AttemptTimeout time.Duration
-	// MaxResponse caps the body after decompression, in bytes. Default 4 MiB.
+	// MaxResponse caps the body after decompression, in bytes. Default 4 MiB,
+	// at most 1 GiB.
 	MaxResponse int64
 	// Retries is how often a call that may be repeated is repeated. Default 2,
 	// at most 5; negative means never.
@@ -131,6 +133,8 @@ func New(config Config) (*Client, error) {
 		return bad("Timeout, AttemptTimeout, RetryWait, OpenFor: want a positive duration")
 	case config.MaxResponse < 0 || config.MaxConcurrent < 0:
 		return bad("MaxResponse, MaxConcurrent: want a positive number")
+	case config.MaxResponse > mostMaxResponse:
+		return bad("MaxResponse: at most 1 GiB")
 	case config.Retries > maxRetries:
 		return bad("Retries: at most 5")
 	}

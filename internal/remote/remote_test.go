@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"math"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -307,6 +308,27 @@ func TestACallerWhoGaveUpDoesNotTripTheBreaker(t *testing.T) {
 	})
 }
 
+func TestACallerWhoGaveUpDoesNotWedgeTheBreaker(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		far := &farSide{scripts: []func(net.Conn){nil, silent, says(ok)}}
+		client := newClient(t, far, func(c *remote.Config) { c.TripAfter = 1; c.OpenFor = time.Minute })
+		call := remote.Call{Op: "x", Body: []byte("b")}
+		_, err := client.Do(t.Context(), call)
+		require.Equal(t, "unreachable", hospital.CodeOf(err))
+		<-time.After(time.Minute + time.Second)
+		ctx, cancel := context.WithCancel(t.Context())
+		go func() {
+			<-time.After(time.Second)
+			cancel()
+		}()
+		_, err = client.Do(ctx, call)
+		require.Equal(t, "cancelled", hospital.CodeOf(err), "the call that looked was given up")
+		_, err = client.Do(t.Context(), call)
+		require.NoError(t, err, "so the next one looks")
+	})
+}
+
 func TestTLS(t *testing.T) {
 	t.Parallel()
 	server := httptest.NewTLSServer(http.NotFoundHandler())
@@ -375,6 +397,7 @@ func TestNewNamesTheBadField(t *testing.T) {
 		"Timeout":     {BaseURL: "http://his.test", Timeout: -1},
 		"MaxResponse": {BaseURL: "http://his.test", MaxResponse: -1},
 		"Retries":     {BaseURL: "http://his.test", Retries: 100},
+		"at most":     {BaseURL: "http://his.test", MaxResponse: math.MaxInt64}, // the cap must not wrap around to none of the answer
 	} {
 		_, err := remote.New(config)
 		require.Equal(t, hospital.Invalid, hospital.KindOf(err))
