@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -334,6 +335,41 @@ func TestAConnectionLostBeforeTheCommitIsUnavailable(t *testing.T) {
 		}
 		_, err := tx.Exec("SELECT pg_terminate_backend(pg_backend_pid())")
 		return err
+	})
+	require.Equal(t, hospital.Unavailable, hospital.KindOf(err), "%v", err)
+	require.Empty(t, numbers(t, db))
+}
+
+// A process that froze or lost its network inside a command holds row locks:
+// the server ends its session, and it learns that nothing was applied.
+func TestACommandThatFallsSilentIsEndedByTheServer(t *testing.T) {
+	t.Parallel()
+	open := sqltest.On(t, sqldb.PostgreSQL)
+	db := withTaken(&sqltest.T{T: t, Open: func(...func(*sqldb.Config)) *sqldb.DB {
+		return open(func(c *sqldb.Config) { c.DSN = with(c.DSN, "idle_in_transaction_session_timeout=1000") })
+	}})
+	other := open()
+	var limit string
+	require.NoError(t, other.Read(t.Context(), func(tx *sqldb.Tx) error {
+		return tx.QueryRow("SELECT current_setting('idle_in_transaction_session_timeout')").Scan(&limit)
+	}))
+	require.Equal(t, "1min", limit, "unless the operator says otherwise")
+	err := db.Write(t.Context(), func(tx *sqldb.Tx) error {
+		var pid int
+		if err := tx.QueryRow("SELECT pg_backend_pid()").Scan(&pid); err != nil {
+			return err
+		}
+		if err := take(1)(tx); err != nil {
+			return err
+		}
+		require.Eventually(t, func() bool {
+			here := true
+			err := other.Read(t.Context(), func(tx *sqldb.Tx) error {
+				return tx.QueryRow("SELECT EXISTS (SELECT 1 FROM pg_stat_activity WHERE pid = $1)", pid).Scan(&here)
+			})
+			return err == nil && !here
+		}, 30*time.Second, 10*time.Millisecond)
+		return take(2)(tx)
 	})
 	require.Equal(t, hospital.Unavailable, hospital.KindOf(err), "%v", err)
 	require.Empty(t, numbers(t, db))

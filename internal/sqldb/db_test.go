@@ -289,6 +289,35 @@ INSERT INTO a (id, x, y, z) VALUES (1, 2, 3, 'z');
 	})
 }
 
+func TestReadsThatWereGivenUpLeaveTheReadersWhole(t *testing.T) {
+	t.Parallel()
+	sqltest.Each(t, func(t *sqltest.T) {
+		db := withTaken(t, func(c *sqldb.Config) { c.Pool = 2 })
+		require.NoError(t, db.Write(t.Context(), take(1)))
+		for range 20 {
+			ctx, cancel := context.WithCancel(t.Context())
+			err := db.Read(ctx, func(tx *sqldb.Tx) error {
+				rows, err := tx.Query(`WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000000000) SELECT i FROM n`)
+				if err != nil {
+					return err
+				}
+				defer rows.Close() //nolint:errcheck // read only
+				for n := 0; rows.Next(); n++ {
+					if n == 10 {
+						cancel()
+					}
+				}
+				return rows.Err()
+			})
+			cancel()
+			require.Equal(t, hospital.Unavailable, hospital.KindOf(err), "%v", err)
+		}
+		for range 4 {
+			require.Equal(t, []int{1}, numbers(t, db))
+		}
+	})
+}
+
 func TestReadSeesOneSnapshotAndCannotWrite(t *testing.T) {
 	t.Parallel()
 	sqltest.Each(t, func(t *sqltest.T) {

@@ -6,6 +6,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"math/rand/v2"
+	"net"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -22,6 +23,9 @@ const (
 	// commitTimeout bounds the wait for the answer to a COMMIT, which the
 	// caller's own deadline must not cut short: a lost answer is Indeterminate.
 	commitTimeout = 10 * time.Second
+	// connectTimeout bounds one try to connect where the DSN does not: a server
+	// on the hospital's own network answers within milliseconds.
+	connectTimeout = 10 * time.Second
 	// rollbackTimeout bounds a ROLLBACK; a connection that cannot do it in time
 	// is thrown away.
 	rollbackTimeout = 2 * time.Second
@@ -38,6 +42,14 @@ func (db *DB) openPostgres(ctx context.Context, dsn string, pool int) error {
 	if db.schema != "" {
 		cfg.RuntimeParams["search_path"] = pgx.Identifier{db.schema}.Sanitize()
 	}
+	if cfg.ConnectTimeout == 0 {
+		cfg.ConnectTimeout = connectTimeout
+	}
+	// A server that vanished is noticed after half a minute, also by a command
+	// without a deadline.
+	cfg.DialFunc = (&net.Dialer{Timeout: cfg.ConnectTimeout, KeepAliveConfig: net.KeepAliveConfig{
+		Enable: true, Idle: 15 * time.Second, Interval: 5 * time.Second, Count: 3,
+	}}).DialContext
 	db.pg = stdlib.OpenDB(*cfg, stdlib.OptionAfterConnect(durable))
 	db.pg.SetMaxOpenConns(pool)
 	db.pg.SetMaxIdleConns(pool)
@@ -58,12 +70,15 @@ func (db *DB) openPostgres(ctx context.Context, dsn string, pool int) error {
 
 // durable refuses a connection on which a commit that was answered could be
 // lost or torn by a power cut, and keeps its synchronous_commit from being
-// weakened for it later.
+// weakened for it later. A session that falls silent inside a command (its
+// process froze, its network went) is ended by the server after a minute: it
+// may hold the locks that every other process waits for.
 func durable(ctx context.Context, conn *pgx.Conn) error {
 	names := []string{"synchronous_commit", "fsync", "full_page_writes"}
-	got := make([]string, len(names))
+	got, idle := make([]string, len(names)), ""
 	if err := conn.QueryRow(ctx, `SELECT set_config('synchronous_commit', current_setting('synchronous_commit'), false),
-		current_setting('fsync'), current_setting('full_page_writes')`).Scan(&got[0], &got[1], &got[2]); err != nil {
+		current_setting('fsync'), current_setting('full_page_writes'), set_config('idle_in_transaction_session_timeout',
+		coalesce(nullif(current_setting('idle_in_transaction_session_timeout'), '0'), '60s'), false)`).Scan(&got[0], &got[1], &got[2], &idle); err != nil {
 		return err
 	}
 	for i, name := range names {
