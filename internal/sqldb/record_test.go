@@ -421,3 +421,32 @@ func TestAHeadThatWeDidNotSignProvesNothing(t *testing.T) {
 	_, err = db.Seal(t.Context())
 	require.Equal(t, "audit_tampered", hospital.CodeOf(err), "one chain has one key")
 }
+
+func BenchmarkAudit(b *testing.B) {
+	for _, engine := range []sqldb.Engine{sqldb.SQLite, sqldb.PostgreSQL} {
+		db := sqltest.On(b, engine)(sealKey)
+		entries := make([]hospital.AuditEntry, 64)
+		for i := range entries {
+			entries[i] = act("P0001", fmt.Sprint(i))
+		}
+		b.Run(engine.String()+"/append 64", func(b *testing.B) {
+			for b.Loop() {
+				require.NoError(b, record(b.Context(), db, entries...))
+			}
+			b.ReportMetric(float64(64*b.N)/b.Elapsed().Seconds(), "rows/s")
+		})
+		b.Run(engine.String()+"/seal", func(b *testing.B) {
+			rows, took := 0, time.Duration(0)
+			for b.Loop() {
+				for range 8 {
+					require.NoError(b, record(b.Context(), db, entries...))
+				}
+				start := time.Now()
+				n, err := db.Seal(b.Context())
+				require.NoError(b, err)
+				rows, took = rows+n, took+time.Since(start)
+			}
+			b.ReportMetric(float64(rows)/took.Seconds(), "rows/s")
+		})
+	}
+}

@@ -10,6 +10,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -130,13 +131,16 @@ func (db *DB) sealBatch(ctx context.Context) (n int, err error) {
 		if last, err = db.chainEnd(tx, known); err != nil {
 			return err
 		}
-		for _, r := range rows {
+		for i := range rows {
+			r := &rows[i]
 			r.seq, r.prev = last.seq+1, last.mac
-			r.mac = db.sealKey.sum(r)
-			if _, err := tx.Exec("UPDATE audit SET seq = $2, prev = $3, mac = $4 WHERE id = $1 AND seq IS NULL", r.id, r.seq, r.prev, r.mac); err != nil {
+			r.mac = db.sealKey.sum(*r)
+			last = *r
+		}
+		for chunk := range slices.Chunk(rows, chunkRows) {
+			if err := putSeals(tx, chunk); err != nil {
 				return err
 			}
-			last = r
 		}
 		n = len(rows)
 		return nil
@@ -146,6 +150,20 @@ func (db *DB) sealBatch(ctx context.Context) (n int, err error) {
 	}
 	db.sealed.reached(last)
 	return n, nil
+}
+
+// putSeals stores the seals of the rows. The casts tell PostgreSQL the types of
+// the columns, which it takes from the first row.
+func putSeals(tx *Tx, rows []sealedRow) error {
+	var args []any
+	for _, r := range rows {
+		args = append(args, r.id, r.seq, r.prev, r.mac)
+	}
+	values := strings.Replace(tuples(len(rows), 4), "($1, $2, $3, $4)",
+		"(CAST($1 AS BIGINT), CAST($2 AS BIGINT), CAST($3 AS TEXT), CAST($4 AS TEXT))", 1)
+	_, err := tx.Exec("WITH sealed (id, seq, prev, mac) AS (VALUES "+values+`) UPDATE audit
+		SET seq = sealed.seq, prev = sealed.prev, mac = sealed.mac FROM sealed WHERE audit.id = sealed.id AND audit.seq IS NULL`, args...)
+	return err
 }
 
 // chainEnd returns the row that the chain continues from, after a look at
