@@ -323,13 +323,18 @@ func (j *Jobs) Prune(ctx context.Context, before time.Time) (n int64, err error)
 	return n, err
 }
 
-// NextRun returns when the next job is due, the zero time when none waits. A
-// job that is due already yields a time in the past.
-func (j *Jobs) NextRun(ctx context.Context) (next time.Time, err error) {
+// NextRun returns when the next job of the kinds, or of any when none is named,
+// is due, the zero time when none waits. A job that is due already yields a
+// time in the past.
+func (j *Jobs) NextRun(ctx context.Context, kinds ...string) (next time.Time, err error) {
 	err = j.cfg.DB.Read(ctx, func(tx *Tx) error {
 		var at sql.NullInt64
-		err := tx.QueryRow(`SELECT min(CASE WHEN lease_until > run_at THEN lease_until ELSE run_at END)
-			FROM jobs WHERE state = 'ready'`).Scan(&at)
+		var args []any
+		query := "SELECT min(CASE WHEN lease_until > run_at THEN lease_until ELSE run_at END) FROM jobs WHERE state = 'ready'"
+		if len(kinds) > 0 {
+			query += " AND kind IN (" + placeholders(&args, kinds) + ")"
+		}
+		err := tx.QueryRow(query, args...).Scan(&at)
 		next = time.Time{}
 		if at.Valid {
 			next = time.UnixMilli(at.Int64).In(hospital.CST)

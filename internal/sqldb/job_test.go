@@ -257,6 +257,25 @@ func TestAdvanceKeepsFailuresApart(t *testing.T) {
 	})
 }
 
+func TestAWorkerDoesNotWaitForKindsItCannotDo(t *testing.T) {
+	t.Parallel()
+	sqltest.Each(t, func(t *sqltest.T) {
+		db := t.Open()
+		jobs := queue(t, sqldb.JobsConfig{DB: db, Handlers: map[string]sqldb.Handler{
+			"mine": func(context.Context, sqldb.Leased) (func(*sqldb.Tx) error, error) { return nil, nil },
+		}})
+		enqueue(t, db, sqldb.Job{Kind: "another's", Key: "1"}) // due now: who came back for it would turn in circles
+		next, err := jobs.Advance(t.Context())
+		require.NoError(t, err)
+		require.Zero(t, next)
+		later := time.Now().Add(time.Hour).Truncate(time.Millisecond)
+		enqueue(t, db, sqldb.Job{Kind: "mine", Key: "1", RunAt: later})
+		next, err = jobs.Advance(t.Context())
+		require.NoError(t, err)
+		require.True(t, later.Equal(next), "%v", next)
+	})
+}
+
 func TestAnEffectThatPanicsFailsItsJobAlone(t *testing.T) {
 	t.Parallel()
 	sqltest.Each(t, func(t *sqltest.T) {

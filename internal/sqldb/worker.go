@@ -18,8 +18,8 @@ import (
 // a hint in the process only saves the wait.
 const pollEvery = time.Second
 
-// Advance does every job that is due now and returns when the next one is,
-// the zero time when none waits. A job that fails is given back and does not
+// Advance does every job of its handlers' kinds that is due now and returns
+// when the next one is, the zero time when none waits. A job that fails is given back and does not
 // fail Advance; a store that fails does. Jobs taken together are waited for
 // together: give a slow kind a Jobs of its own.
 func (j *Jobs) Advance(ctx context.Context) (next time.Time, err error) {
@@ -30,7 +30,7 @@ func (j *Jobs) Advance(ctx context.Context) (next time.Time, err error) {
 			return time.Time{}, err
 		}
 		if len(leased) == 0 {
-			return j.NextRun(ctx)
+			return j.NextRun(ctx, kinds...)
 		}
 		errs := make([]error, len(leased))
 		var wg sync.WaitGroup
