@@ -14,6 +14,7 @@ import (
 	"modernc.org/sqlite" // also the driver "sqlite"
 
 	"github.com/wxhospital/hospital"
+	"github.com/wxhospital/hospital/internal/filelock"
 )
 
 const (
@@ -55,8 +56,8 @@ func (db *DB) openSQLite(ctx context.Context, path string, pool int) (err error)
 		db: db, readers: make(chan *sqliteConn, pool), queue: make(chan *command, queueLen),
 		closing: make(chan struct{}), stopped: make(chan struct{}),
 	}
-	if e.lock, err = lockFile(path + ".lock"); err != nil {
-		return err
+	if e.lock, err = filelock.Take(path + ".lock"); err != nil {
+		return notLocked(path+".lock", err)
 	}
 	db.sqlite, db.dsn = e, sqliteDSN(path, false)
 	if err := private(path); err != nil {
@@ -559,4 +560,19 @@ func answer(commands []*command) {
 		c.tx.finished()
 		c.done <- nil
 	}
+}
+
+// notLocked says why the file's lock could not be taken.
+func notLocked(path string, err error) error {
+	refused := &hospital.Error{Kind: hospital.Invalid, Op: "sqldb.Open", Code: "bad_config", Err: err}
+	switch {
+	case errors.Is(err, filelock.ErrHeld):
+		refused.Kind, refused.Code = hospital.Conflict, "database_locked"
+		refused.Detail = "another process, or this one, has the database open; stop it, or use PostgreSQL for several servers (" + path + ")"
+	case errors.Is(err, errors.ErrUnsupported):
+		refused.Detail = "DSN: this system has no flock, which a SQLite file needs; use PostgreSQL"
+	default:
+		refused.Detail = "DSN: the lock file cannot be opened"
+	}
+	return refused
 }
