@@ -18,7 +18,7 @@ import (
 func (c *Cashier) Advance(ctx context.Context) (time.Time, error) {
 	left, failed := c.readInbox(ctx)
 	for range maxRounds {
-		batch, err := c.store.Lease(ctx, LeaseRequest{Now: c.now(), N: c.batch, For: c.lease})
+		batch, err := c.store.Lease(ctx, LeaseRequest{Now: c.now(), N: c.batch, For: c.lease, Holder: holder(c.now())})
 		if err != nil {
 			return c.now().Add(pollEvery), errors.Join(failed, fmt.Errorf("payment.Advance: %w", err))
 		}
@@ -50,8 +50,11 @@ func (c *Cashier) drive(ctx context.Context, o Order) error {
 		}
 		moved, err := next(ctx, o)
 		held = errors.Is(err, ErrMoved)
-		if held { // decide again, on what somebody else left
-			moved, err = c.store.Find(ctx, Ref{ID: o.ID})
+		switch {
+		case errors.Is(err, ErrHeld): // somebody else's by now, and so is what is due
+			return nil
+		case held: // decide again, on what somebody else left
+			moved, err = c.again(ctx, o)
 		}
 		if err != nil {
 			return fmt.Errorf("payment: order %s: %w", o.ID, err)

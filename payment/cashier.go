@@ -83,7 +83,8 @@ const (
 // Errors that callers test.
 var (
 	ErrNotFound     = &hospital.Error{Kind: hospital.NotFound, Code: "no_such_order"}
-	ErrMoved        = &hospital.Error{Kind: hospital.Conflict, Code: "order_moved"}
+	ErrMoved        = &hospital.Error{Kind: hospital.Unavailable, Code: "order_moved"} // nothing was written; never to be read as "it is paid"
+	ErrHeld         = &hospital.Error{Kind: hospital.Unavailable, Code: "order_held"}
 	ErrKeyReused    = &hospital.Error{Kind: hospital.Conflict, Code: "key_reused"}
 	ErrPurposeTaken = &hospital.Error{Kind: hospital.Conflict, Code: "purpose_taken", Message: "该项目已有待支付或已支付的订单，请查看订单。"}
 	ErrClosed       = &hospital.Error{Kind: hospital.Conflict, Code: "order_closed", Message: "订单已关闭，请重新下单。"}

@@ -83,7 +83,15 @@ func (d *draft) log(msg string, attrs ...slog.Attr) {
 }
 
 // hold keeps the order from other workers while a call is made.
-func (d *draft) hold() { d.change.Lease, d.change.Release, d.dirty = d.c.lease, false, true }
+func (d *draft) hold() {
+	if d.o.Holder == "" {
+		d.o.Holder = holder(d.now)
+	}
+	d.change.Lease, d.change.Release, d.dirty = d.c.lease, false, true
+}
+
+// holder returns the token of a fresh lease.
+func holder(now time.Time) string { return hospital.NewID("w", now) }
 
 func (d *draft) attempt(no TradeNo) *Attempt {
 	i := slices.IndexFunc(d.o.Attempts, func(a Attempt) bool { return a.TradeNo == no })
@@ -122,26 +130,47 @@ func (c *Cashier) commit(ctx context.Context, d *draft) (Order, error) {
 }
 
 // change applies f and commits. When another was faster, f is applied again to
-// what that one left, so f decides on what it finds.
+// what that one left, so f decides on what it finds. When f wants a lease
+// that another has, the change is made without: it is a fact or what somebody
+// asked for, and what follows it may be done twice.
 func (c *Cashier) change(ctx context.Context, o Order, actor hospital.Actor, f func(*draft) error) (Order, error) {
+	held := false
 	for range maxMerges {
 		d := c.draft(o, actor)
 		if err := f(d); err != nil {
 			return o, err
 		}
+		if held {
+			d.change.Lease, d.o.Holder = 0, ""
+		}
 		saved, err := c.commit(ctx, d)
-		if !errors.Is(err, ErrMoved) {
+		switch {
+		case errors.Is(err, ErrHeld):
+			held = true
+			continue
+		case !errors.Is(err, ErrMoved):
 			return saved, err
 		}
-		if o, err = c.store.Find(ctx, Ref{ID: o.ID}); err != nil {
-			return o, fmt.Errorf("payment: read order again: %w", err)
+		if o, err = c.again(ctx, o); err != nil {
+			return o, err
 		}
 	}
 	return o, fail("payment", ErrMoved, "too many writers on order "+o.ID)
 }
 
+// again reads an order that somebody else moved, under the lease that we had.
+func (c *Cashier) again(ctx context.Context, o Order) (Order, error) {
+	moved, err := c.store.Find(ctx, Ref{ID: o.ID})
+	if err != nil {
+		return o, fmt.Errorf("payment: read order again: %w", err)
+	}
+	moved.Holder = o.Holder
+	return moved, nil
+}
+
 // decide commits an intent and keeps the order for the call that follows. When
-// another was faster, it is not repeated: the decision was made on old facts.
+// another was faster, or has the order now, it is not repeated: the decision
+// was made on old facts, or is no longer ours.
 func (c *Cashier) decide(ctx context.Context, o Order, f func(*draft)) (Order, error) {
 	d := c.draft(o, c.self)
 	f(d)
@@ -151,13 +180,12 @@ func (c *Cashier) decide(ctx context.Context, o Order, f func(*draft)) (Order, e
 
 // learn books a fact. It outlives the caller's context, because what the far
 // side did stays done, and it is merged into whatever others did meanwhile.
+// The lease under which it was learnt ends with it; another's goes on.
 func (c *Cashier) learn(ctx context.Context, o Order, f func(*draft) error) (Order, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.call)
 	defer cancel()
-	first := true
 	return c.change(ctx, o, c.self, func(d *draft) error {
-		d.dirty, d.change.Release = true, first // a lease taken after ours is not ours to hand back
-		first = false
+		d.dirty, d.change.Release = true, true
 		return f(d)
 	})
 }

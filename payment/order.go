@@ -12,6 +12,7 @@ import (
 type Order struct {
 	ID      string // ours, hospital.NewID("o", …): trade numbers derive from it
 	Version int64  // grows with every save and every lease
+	Holder  string // the lease under which this copy was handed out; it lives with the copy, not in the store
 	Charge  hospital.Charge
 	State   State
 	Reason  string // why it stands there: "expired", "paid_after_close"; "" when the name says it

@@ -72,15 +72,15 @@ func TestARefusalAfterSomebodyElseCalledIsWithdrawnFirst(t *testing.T) {
 	o.clock.Add(2 * time.Second) // far below B's lease of one minute, B's call still under way
 	aDone := make(chan error, 1)
 	go func() { _, err := a.Advance(t.Context()); aDone <- err }()
-	var second call
 	select {
-	case second = <-calls:
+	case <-calls:
+		require.Fail(t, "a second delivery beside the first, whose lease was not A's to hand back")
 	case err := <-aDone:
-		require.NoError(t, err) // the order stayed with the first: nothing to refuse twice
-		first.answer <- nil
-		require.NoError(t, <-bDone)
-		return
+		require.NoError(t, err)
 	}
+	o.clock.Add(time.Minute) // B's lease ends, B's call does not
+	go func() { _, err := a.Advance(t.Context()); aDone <- err }()
+	second := <-calls
 	require.True(t, second.d.Again)
 	// The HIS serves the second call; its answer is lost. The first call is then refused as a repetition.
 	second.answer <- hisError(hospital.Indeterminate)

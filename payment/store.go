@@ -31,10 +31,12 @@ type OrderStore interface {
 	List(context.Context, Filter) ([]Order, error)
 	// Save writes the change if the stored order still has Change.Order.Version
 	// and [Change.Check] agrees under the same lock; the stored version is then
-	// one higher. It returns [ErrMoved] when another was faster.
+	// one higher. It returns [ErrMoved] when another was faster, and [ErrHeld]
+	// when the change wants a lease while another holder's is in force.
 	Save(context.Context, Change) error
 	// Lease hands out orders that are due, earliest first, and fences them: each
-	// gets a new version and is handed to nobody else until the lease ends.
+	// gets a new version and is handed to nobody else until the lease ends. Only
+	// its holder may prolong a lease or end it early.
 	Lease(context.Context, LeaseRequest) (Batch, error)
 }
 
@@ -83,6 +85,9 @@ type LeaseRequest struct {
 	Now time.Time     // business time: orders with Due not after it
 	N   int           // at most so many
 	For time.Duration // on the store's own clock
+	// Holder is the fencing token of the lease: fresh for every request, so that
+	// a worker that comes late cannot be taken for the one that followed it.
+	Holder string
 }
 
 // Batch is what a lease yielded.
@@ -95,8 +100,8 @@ type Batch struct {
 // without ID means that only the rest is written.
 type Change struct {
 	Order    Order         // as it will be, but with the version that was read
-	Lease    time.Duration // keep the order from other workers so long, on the store's clock; 0 changes no lease
-	Release  bool          // hand the order back
+	Lease    time.Duration // take or prolong the lease of Order.Holder, on the store's clock; 0 changes no lease
+	Release  bool          // end the lease of Order.Holder, if it still has one; another's stands
 	Postings []Posting
 	Notice   NoticeID // the notice that this change works off
 	Orphan   *Case    // a case that belongs to no order of ours
@@ -116,6 +121,9 @@ func (c Change) Check(old Order) error {
 	}
 	if !old.State.To(now.State) {
 		return illegal("state "+string(old.State)+" → "+string(now.State), now.ID)
+	}
+	if c.Lease > 0 && now.Holder == "" {
+		return illegal("a lease without a holder", now.ID)
 	}
 	if now.Live && !old.Live {
 		return illegal("a freed purpose is claimed again", now.ID)

@@ -192,19 +192,25 @@ func utc(a payment.Attempt) payment.Attempt {
 	return a
 }
 
+// setLease takes, prolongs or ends a lease. Only the holder's own gives way.
 func setLease(tx *sqldb.Tx, c payment.Change) error {
-	if c.Lease <= 0 && !c.Release {
-		return nil
-	}
-	until := int64(0)
-	if c.Lease > 0 {
-		now, err := tx.Now()
-		if err != nil {
-			return err
+	if c.Lease <= 0 {
+		if !c.Release || c.Order.Holder == "" {
+			return nil
 		}
-		until = now + c.Lease.Milliseconds()
+		_, err := tx.Exec("UPDATE pay_orders SET leased_until = 0, lease_holder = '' WHERE id = $1 AND lease_holder = $2",
+			c.Order.ID, c.Order.Holder)
+		return err
 	}
-	_, err := tx.Exec("UPDATE pay_orders SET leased_until = $2 WHERE id = $1", c.Order.ID, until)
+	now, err := tx.Now()
+	if err != nil {
+		return err
+	}
+	taken, err := tx.Exec(`UPDATE pay_orders SET leased_until = $3, lease_holder = $2
+		WHERE id = $1 AND (lease_holder = $2 OR leased_until <= $4)`, c.Order.ID, c.Order.Holder, now+max(c.Lease.Milliseconds(), 1), now)
+	if err == nil && taken == 0 {
+		return payment.ErrHeld
+	}
 	return err
 }
 
@@ -256,14 +262,15 @@ func (s *Store) Lease(ctx context.Context, r payment.LeaseRequest) (payment.Batc
 			return err
 		}
 		for _, id := range ids {
-			if _, err := tx.Exec("UPDATE pay_orders SET version = version + 1, leased_until = $2 WHERE id = $1",
-				id, now+max(r.For.Milliseconds(), 1)); err != nil {
+			if _, err := tx.Exec("UPDATE pay_orders SET version = version + 1, leased_until = $2, lease_holder = $3 WHERE id = $1",
+				id, now+max(r.For.Milliseconds(), 1), r.Holder); err != nil {
 				return err
 			}
 			o, err := findOrder(tx, payment.Ref{ID: id}, "")
 			if err != nil {
 				return err
 			}
+			o.Holder = r.Holder
 			batch.Orders = append(batch.Orders, o)
 		}
 		batch.Next, err = nextDue(tx, millis(r.Now), now)

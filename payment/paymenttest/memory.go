@@ -20,8 +20,8 @@ type Memory struct {
 
 	mu       sync.Mutex
 	orders   map[string]payment.Order
-	leases   map[string]time.Time // wall clock
-	seq      map[string]int       // in which sequence orders were opened
+	leases   map[string]lease
+	seq      map[string]int // in which sequence orders were opened
 	postings []payment.Posting
 	posted   map[string]bool
 	numbers  map[string]string // trade and refund numbers → their order
@@ -33,6 +33,12 @@ type Memory struct {
 	fail     func(command string) error
 }
 
+// lease is who has an order, and until when on the wall clock.
+type lease struct {
+	holder string
+	until  time.Time
+}
+
 // NewMemory returns an empty store whose leases run on the wall clock, nil for
 // time.Now.
 func NewMemory(wall func() time.Time) *Memory {
@@ -40,7 +46,7 @@ func NewMemory(wall func() time.Time) *Memory {
 		wall = time.Now
 	}
 	return &Memory{
-		wall: wall, orders: map[string]payment.Order{}, leases: map[string]time.Time{}, seq: map[string]int{},
+		wall: wall, orders: map[string]payment.Order{}, leases: map[string]lease{}, seq: map[string]int{},
 		posted: map[string]bool{}, numbers: map[string]string{}, received: map[payment.NoticeID]bool{},
 	}
 }
@@ -173,6 +179,10 @@ func (m *Memory) saveOrder(c payment.Change) error {
 			return broken("posted_twice", p.Key)
 		}
 	}
+	wall := m.wall()
+	if has := m.leases[c.Order.ID]; c.Lease > 0 && has.holder != c.Order.Holder && has.until.After(wall) {
+		return payment.ErrHeld
+	}
 	o := c.Order.Clone()
 	for no := range numbersOf(o) {
 		if owner := m.numbers[no]; owner != "" && owner != o.ID {
@@ -182,14 +192,14 @@ func (m *Memory) saveOrder(c payment.Change) error {
 	for no := range numbersOf(o) {
 		m.numbers[no] = o.ID
 	}
-	o.Version++
-	m.orders[o.ID] = o
 	switch {
 	case c.Lease > 0:
-		m.leases[o.ID] = m.wall().Add(c.Lease)
-	case c.Release:
+		m.leases[o.ID] = lease{o.Holder, wall.Add(c.Lease)}
+	case c.Release && o.Holder != "" && m.leases[o.ID].holder == o.Holder:
 		delete(m.leases, o.ID)
 	}
+	o.Version, o.Holder = o.Version+1, ""
+	m.orders[o.ID] = o
 	return nil
 }
 
@@ -244,14 +254,15 @@ func (m *Memory) Lease(ctx context.Context, r payment.LeaseRequest) (payment.Bat
 	wall := m.wall()
 	for _, o := range due {
 		next := o.Due
-		if left := m.leases[o.ID].Sub(wall); left > 0 {
+		if left := m.leases[o.ID].until.Sub(wall); left > 0 {
 			if free := r.Now.Add(left); free.After(next) {
 				next = free
 			}
 		} else if !o.Due.After(r.Now) && len(batch.Orders) < r.N {
 			o.Version++
 			m.orders[o.ID] = o
-			m.leases[o.ID] = wall.Add(r.For)
+			m.leases[o.ID] = lease{r.Holder, wall.Add(r.For)}
+			o.Holder = r.Holder
 			batch.Orders = append(batch.Orders, o.Clone())
 			continue
 		}

@@ -30,6 +30,7 @@ func ConformStore(t *testing.T, open func(*testing.T) payment.Store) {
 		"a number is used once":                              storeNumbersOnce,
 		"due orders are leased to one worker":                storeLeases,
 		"a lease that ran out is handed to the next":         storeLeaseEnds,
+		"a lease is prolonged and ended by its holder alone": storeLeaseHolder,
 		"many workers lease every order once":                storeLeasesConcurrently,
 		"of many writers one wins":                           storeOneWriter,
 		"of many openers of a purpose one wins":              storeOneOpener,
@@ -285,7 +286,7 @@ func storeLeases(t *testing.T, s payment.Store) {
 	early := all[1]
 	early.Due = epoch()
 	all[1] = save(t, s, payment.Change{Order: early})
-	request := payment.LeaseRequest{Now: epoch().Add(time.Minute), N: 1, For: time.Hour}
+	request := payment.LeaseRequest{Now: epoch().Add(time.Minute), N: 1, For: time.Hour, Holder: "worker-1"}
 	lease := func(r payment.LeaseRequest) payment.Batch {
 		t.Helper()
 		b, err := s.Lease(t.Context(), r)
@@ -313,7 +314,7 @@ func storeLeases(t *testing.T, s payment.Store) {
 	save(t, s, payment.Change{Order: leased, Release: true})
 	want(t, "no due time", len(lease(request).Orders), 0)
 	held := all[2]
-	held.Due = epoch()
+	held.Due, held.Holder = epoch(), "worker-2"
 	save(t, s, payment.Change{Order: held, Lease: time.Hour})
 	want(t, "kept by its writer", len(lease(request).Orders), 0)
 }
@@ -334,6 +335,43 @@ func storeLeaseEnds(t *testing.T, s payment.Store) {
 		}
 	}
 	wantError(t, s.Save(t.Context(), payment.Change{Order: first}), payment.ErrMoved)
+}
+
+func storeLeaseHolder(t *testing.T, s payment.Store) {
+	save(t, s, attempted(opened(t, s, 1)))
+	request := payment.LeaseRequest{Now: epoch().Add(time.Minute), N: 9, For: time.Hour, Holder: "worker-1"}
+	b, err := s.Lease(t.Context(), request)
+	mine := must(t, b, err).Orders[0]
+	want(t, "the holder of what was leased", mine.Holder, "worker-1")
+	found, err := s.Find(t.Context(), payment.Ref{ID: mine.ID})
+	other := must(t, found, err)
+	want(t, "the holder of what was found", other.Holder, "")
+	leased := func() int {
+		t.Helper()
+		b, err := s.Lease(t.Context(), payment.LeaseRequest{Now: request.Now, N: 9, For: time.Millisecond, Holder: "worker-3"})
+		return len(must(t, b, err).Orders)
+	}
+	other.Holder = "worker-2"
+	wantError(t, s.Save(t.Context(), payment.Change{Order: other, Lease: time.Hour}), payment.ErrHeld)
+	wantError(t, s.Save(t.Context(), payment.Change{Order: heldBy(other, ""), Lease: time.Hour}),
+		&hospital.Error{Kind: hospital.Internal, Code: "illegal_change"})
+	other = save(t, s, payment.Change{Order: other, Release: true}) // nothing was written: the version is the same
+	want(t, "after another's release", leased(), 0)
+	other = save(t, s, payment.Change{Order: heldBy(other, ""), Release: true})
+	want(t, "after nobody's release", leased(), 0)
+	mine = save(t, s, payment.Change{Order: heldBy(other, "worker-1"), Lease: time.Hour})
+	want(t, "prolonged", leased(), 0)
+	mine = save(t, s, payment.Change{Order: mine, Release: true})
+	other = save(t, s, payment.Change{Order: heldBy(mine, "worker-2"), Lease: time.Hour})
+	want(t, "taken when it was free", leased(), 0)
+	wantError(t, s.Save(t.Context(), payment.Change{Order: heldBy(other, "worker-1"), Lease: time.Hour}), payment.ErrHeld)
+	save(t, s, payment.Change{Order: other, Release: true})
+	want(t, "handed back", leased(), 1)
+}
+
+func heldBy(o payment.Order, holder string) payment.Order {
+	o.Holder = holder
+	return o
 }
 
 func storeLeasesConcurrently(t *testing.T, s payment.Store) {
