@@ -85,7 +85,7 @@ func (c *Cashier) step(o Order) step {
 		return func(ctx context.Context, o Order) (Order, error) { return c.stepQuery(ctx, o, a.TradeNo) }
 	}
 	for _, r := range o.Refunds {
-		if reached(r.Next, now) {
+		if !r.State.ended() && reached(r.Next, now) {
 			return func(ctx context.Context, o Order) (Order, error) { return c.stepRefund(ctx, o, r.No) }
 		}
 	}

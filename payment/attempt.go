@@ -49,6 +49,7 @@ type Attempt struct {
 	Sent          time.Time // when Prepay was last about to be called, wall clock
 	Tries         int       // queries since then
 	Next          time.Time // when to ask the channel again, zero: no need
+	Closing       time.Time // since when it is being closed, zero: it is not
 	TransactionID string    // 微信支付单号, the channel's own number of the payment
 	PaidAt        time.Time
 }

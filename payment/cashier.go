@@ -69,6 +69,9 @@ const (
 	refundGap       = time.Minute      // between two refunds of one trade. Source: WeChat Pay, refund rules
 	closeRetry      = 2 * time.Second  // first pause of query → close → query
 	closeRetryMax   = 5 * time.Minute  //
+	closeOverdue    = 30 * time.Minute // then a person sees it, and the worker goes on
+	refundOverdue   = time.Hour        // without an answer
+	refundSlow      = 96 * time.Hour   // at work at the channel: "bank 1-3 days". Source: WeChat Pay, refund rules
 	deliverRetry    = time.Second      // first pause between deliveries
 	deliverRetryMax = time.Minute      //
 	pollEvery       = time.Second      // the truth behind every hint

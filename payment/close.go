@@ -77,8 +77,16 @@ func (d *draft) close(why string) {
 
 // closeAttempt writes the intent to close an attempt.
 func (d *draft) closeAttempt(a *Attempt) {
-	a.State, a.Tries, a.Next = AttemptClosing, 0, d.now
+	a.State, a.Tries, a.Next, a.Closing = AttemptClosing, 0, d.now, d.now
 	d.dirty = true
+}
+
+// ended books that an attempt waits for nothing any more.
+func (d *draft) ended(a *Attempt, s AttemptState) {
+	a.State, a.Next, a.Closing = s, time.Time{}, time.Time{}
+	d.dirty = true
+	d.settle(CaseCloseOverdue, string(a.TradeNo))
+	d.settle(CaseNoChannel, string(a.TradeNo))
 }
 
 // finishClosing closes the order with its last attempt.
@@ -125,6 +133,9 @@ func (c *Cashier) stepClose(ctx context.Context, o Order, no TradeNo) (Order, er
 		case hospital.CodeOf(err) == "no_channel":
 			d.open(CaseNoChannel, string(no), "no channel "+a.Channel+" is configured")
 		}
+		if b.State == AttemptClosing && reached(b.Closing.Add(closeOverdue), d.now) {
+			d.open(CaseCloseOverdue, string(no), "being closed since "+b.Closing.In(hospital.CST).Format(time.DateTime)+", and no definite answer")
+		}
 		return nil
 	})
 }
@@ -137,7 +148,7 @@ func (d *draft) absent(a *Attempt) {
 		a.Next = d.now.Add(left.Truncate(time.Millisecond) + time.Millisecond)
 		return
 	}
-	a.State, a.Next = AttemptClosed, time.Time{}
+	d.ended(a, AttemptClosed)
 	d.finishClosing()
 }
 

@@ -333,3 +333,38 @@ func (o *office) cases() []payment.CaseReason {
 func staff() hospital.Actor {
 	return hospital.Actor{Kind: hospital.ActorStaff, ID: "s7", Entry: hospital.EntryWindow}
 }
+
+func lose(kinds ...paymenttest.FaultKind) []paymenttest.Fault {
+	var faults []paymenttest.Fault
+	for _, k := range kinds {
+		faults = append(faults, paymenttest.Fault{Kind: k})
+	}
+	return faults
+}
+
+// failSecond breaks the second command of the name and every later one.
+func failSecond(name string) func(string) error {
+	n := 0
+	return func(command string) error {
+		if command == name {
+			n++
+		}
+		if n > 1 {
+			return hisError(hospital.Unavailable)
+		}
+		return nil
+	}
+}
+
+// resolve decides the open case of the reason as staff do.
+func (o *office) resolve(reason payment.CaseReason, outcome payment.Outcome) error {
+	cases, err := o.Manual(o.ctx)
+	require.NoError(o.t, err)
+	for _, c := range cases {
+		if c.Reason == reason {
+			return o.Resolve(o.ctx, payment.Resolution{Case: c.ID, Outcome: outcome, Reason: "已核实", Actor: staff()})
+		}
+	}
+	require.Fail(o.t, "no such case", "%s", reason)
+	return nil
+}

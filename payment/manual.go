@@ -2,6 +2,7 @@ package payment
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/wxhospital/hospital"
@@ -36,7 +37,9 @@ const (
 	CaseUnknownTrade    CaseReason = "unknown_trade"    // a payment or refund that we never asked for
 	CaseRefundRefused   CaseReason = "refund_refused"   // a definite no; tried again by itself
 	CaseRefundAbnormal  CaseReason = "refund_abnormal"  // the payer's account cannot take it
-	CaseRefundClosed    CaseReason = "refund_closed"    // every number was closed by the channel
+	CaseRefundClosed    CaseReason = "refund_closed"    // closed by the channel for good: GiveBack tries another number
+	CaseRefundOverdue   CaseReason = "refund_overdue"   // under way for too long; still worked on
+	CaseCloseOverdue    CaseReason = "close_overdue"    // being closed for too long; still worked on
 	CaseRefundMismatch  CaseReason = "refund_mismatch"  // the channel tells of another refund
 	CaseNoChannel       CaseReason = "no_channel"       // an order names a channel that is not configured
 )
@@ -139,10 +142,14 @@ func (d *draft) resolve(op string, r Resolution) error {
 		}
 		d.delivered()
 	case GiveBack:
-		if !undecided {
+		refund, ok := d.o.Refund(RefundNo(d.o.Cases[at].Subject))
+		switch {
+		case ok && d.lastClosed(refund) && !d.waiting(CaseRefundMismatch, string(refund.No)) && d.anotherNumber(refund):
+		case undecided:
+			d.giveBack("staff_decision")
+		default:
 			return wrong()
 		}
-		d.giveBack("staff_decision")
 	case GivenByHand:
 		refund, ok := d.o.Refund(RefundNo(d.o.Cases[at].Subject))
 		if !ok || refund.State != RefundIsDue && refund.State != RefundIsAbnormal && !d.lastClosed(refund) {
@@ -154,13 +161,12 @@ func (d *draft) resolve(op string, r Resolution) error {
 			return wrong()
 		}
 		for i := range d.o.Attempts {
-			d.o.Attempts[i].Next = time.Time{}
-			d.o.Attempts[i].State = AttemptClosed
+			d.ended(&d.o.Attempts[i], AttemptClosed)
 		}
 		d.to(Closed, "staff_decision")
 		d.event("order.closed")
 	case NothingToMove:
-		if d.o.State == Manual && len(d.o.OpenCases()) == 1 {
+		if d.holdsMoney(d.o.Cases[at]) {
 			return wrong()
 		}
 	case Learnt:
@@ -174,6 +180,19 @@ func (d *draft) resolve(op string, r Resolution) error {
 		Patient: d.o.Charge.Patient, Outcome: string(r.Outcome),
 	})
 	return nil
+}
+
+// holdsMoney reports whether money would lie still, or an order stand still,
+// with nobody looking once the case were dismissed.
+func (d *draft) holdsMoney(c Case) bool {
+	refund, ok := d.o.Refund(RefundNo(c.Subject))
+	switch {
+	case c.Reason == CaseDeliveryUnknown && d.o.Held > 0, c.Reason == CaseRefundClosed && ok && d.lastClosed(refund):
+		return true
+	case len(d.o.OpenCases()) > 1:
+		return false
+	}
+	return d.o.State == Manual || d.o.due().IsZero() && (d.o.Held > 0 || d.o.Owed > 0)
 }
 
 // lastClosed reports whether the channel gave the payment's last refund up.
@@ -220,6 +239,11 @@ func (d *draft) open(reason CaseReason, subject, detail string) {
 func (d *draft) opened(reason CaseReason) {
 	d.event("order.manual")
 	d.audit("case.open", string(reason))
+}
+
+// waiting reports whether a case of the subject is open.
+func (d *draft) waiting(reason CaseReason, subject string) bool {
+	return slices.ContainsFunc(d.o.Cases, func(c Case) bool { return c.ID == caseID(subject, reason) && c.Open() })
 }
 
 func caseID(subject string, reason CaseReason) string { return subject + "/" + string(reason) }

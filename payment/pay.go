@@ -290,8 +290,7 @@ func (d *draft) learnTrade(no TradeNo, t Trade) bool {
 		d.open(CaseAmountMismatch, string(no), "two payments of the channel under one number")
 		return false
 	case t.State == TradeClosed && (a.State == AttemptOpen || a.State == AttemptClosing):
-		a.State, a.Next = AttemptClosed, time.Time{}
-		d.dirty = true
+		d.ended(a, AttemptClosed)
 		d.finishClosing()
 	}
 	return true
@@ -299,7 +298,8 @@ func (d *draft) learnTrade(no TradeNo, t Trade) bool {
 
 // paid books a payment: into suspense, and on to what the order needs of it.
 func (d *draft) paid(a *Attempt, t Trade) {
-	a.State, a.Next, a.TransactionID, a.PaidAt = AttemptPaid, time.Time{}, t.TransactionID, t.PaidAt.Truncate(time.Millisecond)
+	d.ended(a, AttemptPaid)
+	a.TransactionID, a.PaidAt = t.TransactionID, t.PaidAt.Truncate(time.Millisecond)
 	d.post(string(a.TradeNo)+"/paid", Entry{Receivable(a.Channel), a.Amount}, Entry{Suspense(d.o.ID), -a.Amount})
 	d.audit("attempt.paid", a.Channel)
 	if d.o.PaidBy != "" {

@@ -16,7 +16,8 @@ import (
 type RefundNo string
 
 // refundNo derives the number of a trade's n-th refund, n from 1. A second one
-// exists only after the channel closed the first for good.
+// exists only after the channel closed the first for good and staff decided
+// what to do about it.
 func refundNo(trade TradeNo, n int) RefundNo {
 	return RefundNo(string(trade) + "-r" + strconv.Itoa(n))
 }
@@ -53,6 +54,9 @@ const (
 	RefundIsClosed     RefundState = "closed"     // failed for good
 	RefundIsDone       RefundState = "refunded"   // the payer has the money
 )
+
+// ended reports whether the number is used up and never sent again.
+func (s RefundState) ended() bool { return s == RefundIsClosed || s == RefundIsDone }
 
 // refundEdges are the legal moves of a refund.
 //
@@ -188,6 +192,7 @@ func (c *Cashier) stepRefund(ctx context.Context, o Order, no RefundNo) (Order, 
 		} else {
 			d.learnRefund(no, status)
 		}
+		d.overdueRefund(no)
 		return nil
 	})
 }
@@ -221,7 +226,7 @@ func (c *Cashier) callRefund(ctx context.Context, channel Channel, r Refund, ask
 // merchant account fills up. Everything else is asked again.
 func (d *draft) refundFailed(no RefundNo, err error) {
 	r := d.refundRow(no)
-	if r.State == RefundIsDone || r.State == RefundIsClosed {
+	if r.State.ended() {
 		return
 	}
 	d.postpone(r, backoff(r.Tries, refundPoll, refundPollMax))
@@ -244,15 +249,18 @@ func (d *draft) learnRefund(no RefundNo, s RefundStatus) {
 		if r.ByHand && s.State == RefundSucceeded {
 			d.open(CaseRefundMismatch, string(no), "refunded by hand and by the channel")
 		}
-		return
-	case s.No != no || s.TradeNo != r.TradeNo || s.Amount != r.Amount || s.Currency != Currency:
-		d.postpone(r, d.c.slow)
-		d.open(CaseRefundMismatch, string(no), "the channel tells of another refund, amount or currency")
+		if !r.ByHand && (s.State == RefundClosed || s.State == RefundAbnormal) {
+			d.open(CaseRefundMismatch, string(no), "the channel calls a refund failed that it had made")
+		}
 		return
 	case r.State == RefundIsClosed:
 		if s.State != RefundClosed {
 			d.open(CaseRefundMismatch, string(no), "the channel revived a refund that it had closed")
 		}
+		return
+	case s.No != no || s.TradeNo != r.TradeNo || s.Amount != r.Amount || s.Currency != Currency:
+		d.postpone(r, d.c.slow)
+		d.open(CaseRefundMismatch, string(no), "the channel tells of another refund, amount or currency")
 		return
 	}
 	if s.RefundID != "" {
@@ -289,6 +297,9 @@ func (d *draft) setRefund(r *Refund, s RefundState) {
 }
 
 func (d *draft) postpone(r *Refund, by time.Duration) {
+	if r.State.ended() {
+		return
+	}
 	r.Next = d.now.Add(by)
 	d.dirty = true
 }
@@ -299,7 +310,7 @@ func (d *draft) refunded(r *Refund, from Account) {
 	r.Next = time.Time{}
 	d.post(string(r.TradeNo)+"/refunded", Entry{Payback(d.o.ID), r.Amount}, Entry{from, -r.Amount})
 	d.audit("refund.done", r.Cause)
-	for _, reason := range []CaseReason{CaseRefundRefused, CaseRefundAbnormal, CaseNoChannel, CaseRefundClosed} {
+	for _, reason := range []CaseReason{CaseRefundRefused, CaseRefundAbnormal, CaseNoChannel, CaseRefundClosed, CaseRefundOverdue} {
 		d.settle(reason, string(r.No))
 	}
 	goingBack := d.o.State == RefundDue || d.o.State == Refunding || d.o.State == Manual && d.o.Held == 0
@@ -312,26 +323,48 @@ func (d *draft) refunded(r *Refund, from Account) {
 	}
 }
 
-// refundClosed books that the channel gave a refund up for good. Only now may
-// another number be used, and only a few of them.
+// refundClosed books that the channel gave a refund up for good. Whether
+// another number is tried or the money goes back by hand, a person decides.
 func (d *draft) refundClosed(r *Refund) {
-	closed := *r
 	d.setRefund(r, RefundIsClosed)
 	r.Next = time.Time{}
-	d.audit("refund.closed", closed.Cause)
-	n := 0
+	d.audit("refund.closed", r.Cause)
+	for _, reason := range []CaseReason{CaseRefundAbnormal, CaseRefundRefused, CaseRefundOverdue, CaseNoChannel} {
+		d.settle(reason, string(r.No))
+	}
+	d.open(CaseRefundClosed, string(r.No), "the channel closed the refund for good")
+	d.stuck("refund_closed")
+}
+
+// anotherNumber refunds a payment again whose last refund the channel closed.
+// It reports false when too many numbers were closed already.
+func (d *draft) anotherNumber(closed Refund) bool {
+	n := 1
 	for _, other := range d.o.Refunds {
 		if other.TradeNo == closed.TradeNo {
 			n++
 		}
 	}
-	d.settle(CaseRefundAbnormal, string(closed.No))
-	if n >= maxRefundNumbers {
-		d.open(CaseRefundClosed, string(closed.No), "the channel closed every refund of this payment")
-		d.stuck("refund_closed")
-		return
+	if n > maxRefundNumbers {
+		return false
 	}
-	d.refund(d.attempt(closed.TradeNo), closed.Cause, n+1, d.now.Add(refundGap))
+	if d.o.State == Manual {
+		d.to(RefundDue, closed.Cause)
+	}
+	d.refund(d.attempt(closed.TradeNo), closed.Cause, n, d.now.Add(refundGap))
+	return true
+}
+
+// overdueRefund shows a refund that takes too long, and leaves it at work.
+func (d *draft) overdueRefund(no RefundNo) {
+	r := d.refundRow(no)
+	bound := refundOverdue
+	if r.State == RefundIsProcessing {
+		bound = refundSlow
+	}
+	if !r.State.ended() && reached(r.Created.Add(bound), d.now) {
+		d.open(CaseRefundOverdue, string(no), "under way since "+r.Created.In(hospital.CST).Format(time.DateTime)+", now "+string(r.State))
+	}
 }
 
 // stuck moves an order whose refund needs a person to manual.

@@ -169,6 +169,9 @@ func checkRefunds(old, now Order) error {
 		if r.State != RefundIsClosed {
 			standing[r.TradeNo]++
 		}
+		if r.State.ended() && !r.Next.IsZero() {
+			return illegal("refund "+string(r.No)+" ended and would be sent again", now.ID)
+		}
 		a, ok := now.Attempt(r.TradeNo)
 		if !ok || a.State != AttemptPaid || r.Amount != a.Amount || standing[r.TradeNo] > 1 {
 			return illegal("refund "+string(r.No)+" of what was not paid, or a second one", now.ID)
@@ -199,6 +202,9 @@ func (c Change) checkBooks(old Order) error {
 	}
 	if now.Held < 0 || now.Owed < 0 || now.Held != 0 && (now.State.Terminal() || now.State == RefundDue || now.State == Refunding) {
 		return illegal(fmt.Sprintf("%d fen in suspense when %s", now.Held, now.State), now.ID)
+	}
+	if (now.Held != 0 || now.Owed != 0) && now.Due.IsZero() && len(now.OpenCases()) == 0 {
+		return illegal("money that nobody moves and nobody sees", now.ID)
 	}
 	if now.State == Refunded && old.State != Refunded && now.Owed != 0 {
 		return illegal("refunded while money is owed", now.ID)

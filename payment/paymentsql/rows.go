@@ -77,7 +77,7 @@ var (
 	}
 	attemptColumns = columns{
 		"trade_no", "order_id", "n", "channel", "payer", "amount", "description", "expires", "request", "state", "created", "sent",
-		"tries", "next_at", "transaction_id", "paid_at",
+		"tries", "next_at", "transaction_id", "paid_at", "closing",
 	}
 	refundColumns = columns{
 		"refund_no", "order_id", "n", "trade_no", "transaction_id", "channel", "amount", "total", "cause", "state", "created", "sent",
@@ -156,7 +156,7 @@ func putAttempt(tx *sqldb.Tx, order string, n int, a payment.Attempt, fresh bool
 	return put(tx, fresh, insertAttemptSQL, updateAttemptSQL, []any{
 		string(a.TradeNo), order, int64(n), a.Channel, string(a.Payer), int64(a.Amount), a.Description, millis(a.Expires),
 		base64.StdEncoding.EncodeToString(a.Request), string(a.State), millis(a.Created), millis(a.Sent), int64(a.Tries),
-		millis(a.Next), a.TransactionID, millis(a.PaidAt),
+		millis(a.Next), a.TransactionID, millis(a.PaidAt), millis(a.Closing),
 	})
 }
 
@@ -167,6 +167,7 @@ func scanAttempt(rows *sql.Rows) (payment.Attempt, error) {
 	err := rows.Scan(
 		&a.TradeNo, &order, &n, &a.Channel, &a.Payer, &a.Amount, &a.Description, moment{&a.Expires}, &request, &a.State,
 		moment{&a.Created}, moment{&a.Sent}, &a.Tries, moment{&a.Next}, &a.TransactionID, moment{&a.PaidAt},
+		moment{&a.Closing},
 	)
 	if err != nil || request == "" {
 		return a, err

@@ -183,7 +183,7 @@ func saveOrder(tx *sqldb.Tx, c payment.Change) error {
 
 // utc lets two attempts be compared by their instants.
 func utc(a payment.Attempt) payment.Attempt {
-	for _, at := range []*time.Time{&a.Expires, &a.Created, &a.Sent, &a.Next, &a.PaidAt} {
+	for _, at := range []*time.Time{&a.Expires, &a.Created, &a.Sent, &a.Next, &a.PaidAt, &a.Closing} {
 		*at = instant(millis(*at))
 	}
 	if len(a.Request) == 0 {

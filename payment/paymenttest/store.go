@@ -107,7 +107,7 @@ func attempted(o payment.Order) payment.Change {
 	o.Attempts = append(o.Attempts, payment.Attempt{
 		TradeNo: payment.TradeNo(o.ID + "-1"), Channel: "till", Payer: "payer-1", Amount: o.Charge.Amount, Description: "门诊缴费",
 		Expires: o.Charge.Expires, Request: []byte(`{"bytes":1}`), State: payment.AttemptOpen, Created: epoch(),
-		Sent: epoch().Add(time.Second), Tries: 2, Next: epoch().Add(2 * time.Second),
+		Sent: epoch().Add(time.Second), Tries: 2, Next: epoch().Add(2 * time.Second), Closing: epoch().Add(3 * time.Second),
 	})
 	o.Due = epoch().Add(2 * time.Second)
 	return payment.Change{Order: o}
@@ -155,7 +155,7 @@ func utc(o payment.Order) payment.Order {
 	all := []*time.Time{&o.Charge.Expires, &o.Opened, &o.Changed, &o.PaidAt, &o.Until, &o.Next, &o.Due}
 	for i := range o.Attempts {
 		a := &o.Attempts[i]
-		all = append(all, &a.Expires, &a.Created, &a.Sent, &a.Next, &a.PaidAt)
+		all = append(all, &a.Expires, &a.Created, &a.Sent, &a.Next, &a.PaidAt, &a.Closing)
 	}
 	for i := range o.Refunds {
 		r := &o.Refunds[i]
