@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/wxhospital/hospital"
 )
 
 // Advance does everything that is due now and returns the business time at
@@ -30,11 +32,30 @@ func (c *Cashier) Advance(ctx context.Context) (time.Time, error) {
 		}
 		var group errgroup.Group
 		for _, o := range batch.Orders {
-			group.Go(func() error { return c.drive(ctx, o) })
+			group.Go(func() error { return c.work(ctx, o) })
 		}
 		failed = errors.Join(failed, group.Wait())
 	}
 	return c.now(), failed
+}
+
+// work drives one order, and when our own program fails on it shows it to a
+// person and keeps it leased: it backs off, and the others go on.
+func (c *Cashier) work(ctx context.Context, o Order) error {
+	err := c.shield(ctx, "payment.Advance", o.ID, func() error { return c.drive(ctx, o) })
+	if !defect(err) {
+		return err
+	}
+	c.logger.ErrorContext(ctx, "payment: order cannot be worked on", slog.String("order", o.ID), slog.Any("error", err))
+	_, shown := c.change(ctx, o, c.self, func(d *draft) error {
+		d.open(CaseDefect, o.ID, "tried again by itself; "+hospital.CodeOf(err))
+		d.hold()
+		return nil
+	})
+	if shown != nil {
+		return errors.Join(err, shown)
+	}
+	return nil
 }
 
 // drive takes an order as far as it goes now.

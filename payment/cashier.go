@@ -78,8 +78,6 @@ const (
 	pauseAfterError = 5 * time.Second  // a broken store is not hammered
 	maxDescription  = 127              // runes. Source: WeChat Pay, description "string[1,127]"
 	maxPayer        = 128              // bytes. Source: WeChat Pay, openid "string[1,128]"
-	maxPurposeID    = 64               // bytes
-	maxQuoteVersion = 64               // bytes
 	maxAmount       = 10_000_000_000_0 // fen, a billion yuan: more is a slip in the quote
 )
 
@@ -170,7 +168,13 @@ func New(cfg Config) (*Cashier, error) {
 	if c.batch == 0 {
 		c.batch = 8
 	}
-	return c, c.checkConfig()
+	if err := c.checkConfig(); err != nil {
+		return nil, err
+	}
+	for name, channel := range c.channels {
+		c.channels[name] = guard{channel, c, name}
+	}
+	return c, nil
 }
 
 func (c *Cashier) checkConfig() error {
@@ -244,7 +248,7 @@ func (c *Cashier) now() time.Time { return c.clock().Truncate(time.Millisecond) 
 // Invalid.
 func (c *Cashier) Open(ctx context.Context, charge hospital.Charge) error {
 	const op = "payment.Open"
-	charge.Expires = charge.Expires.Truncate(time.Millisecond)
+	charge.Expires, charge.Description = charge.Expires.Truncate(time.Millisecond), clean(charge.Description)
 	if err := c.checkCharge(op, charge); err != nil {
 		return err
 	}
@@ -277,15 +281,21 @@ func (c *Cashier) checkCharge(op string, charge hospital.Charge) error {
 		return invalid(op, "bad_key", "Key")
 	case c.deliverers[charge.Purpose.Kind] == nil:
 		return invalid(op, "no_deliverer", "Purpose.Kind "+string(charge.Purpose.Kind))
-	case charge.Purpose.ID == "" || len(charge.Purpose.ID) > maxPurposeID:
+	case !plain(charge.Purpose.ID):
 		return invalid(op, "bad_purpose", "Purpose.ID")
+	case !plainOrNone(string(charge.Patient)):
+		return invalid(op, "bad_patient", "Patient")
+	case !plainOrNone(string(charge.Campus)):
+		return invalid(op, "bad_campus", "Campus")
+	case !plainOrNone(charge.Actor.ID) || !plainOrNone(string(charge.Actor.Entry)):
+		return invalid(op, "bad_actor", "Actor")
 	case charge.Amount < 1 || charge.Amount > maxAmount:
 		return invalid(op, "bad_amount", "Amount: want 1 fen or more")
 	case charge.Expires.IsZero():
 		return invalid(op, "no_expiry", "Expires")
 	case len([]rune(charge.Description)) > maxDescription:
 		return invalid(op, "bad_description", "Description is longer than 127 characters")
-	case len(charge.QuoteVersion) > maxQuoteVersion:
+	case !plainOrNone(charge.QuoteVersion):
 		return invalid(op, "bad_quote_version", "QuoteVersion")
 	}
 	return nil
@@ -305,14 +315,26 @@ func sameCharge(a, b hospital.Charge) bool {
 // Find returns the order of a charge, or [ErrNotFound]. It checks no scope:
 // who shows the order to a user has opened the patient's first.
 func (c *Cashier) Find(ctx context.Context, charge hospital.Key) (Order, error) {
-	o, err := c.store.Find(ctx, Ref{Key: charge})
+	o, err := c.find(ctx, charge)
 	return o, wrap("payment.Find", err)
 }
 
-// Orders lists orders, newest first, at most 200. Like Find it checks no scope.
+// find knows without asking the store that what is no key names no order.
+func (c *Cashier) find(ctx context.Context, charge hospital.Key) (Order, error) {
+	if !charge.Valid() {
+		return Order{}, ErrNotFound
+	}
+	return c.store.Find(ctx, Ref{Key: charge}) //nolint:wrapcheck // its callers wrap
+}
+
+// Orders lists orders, newest first, at most 200. Like Find it checks no
+// scope. It returns Invalid for a filter that can match nothing.
 func (c *Cashier) Orders(ctx context.Context, f Filter) ([]Order, error) {
 	if f.Limit <= 0 || f.Limit > maxList {
 		f.Limit = maxList
+	}
+	if !plainOrNone(string(f.Patient)) || !plainOrNone(f.Purpose.ID) || !plainOrNone(string(f.Purpose.Kind)) || !plainOrNone(string(f.State)) {
+		return nil, invalid("payment.Orders", "bad_filter", "Filter")
 	}
 	orders, err := c.store.List(ctx, f)
 	return orders, wrap("payment.Orders", err)

@@ -152,5 +152,5 @@ func (c *Cashier) callDeliverer(ctx context.Context, o Order, call func(context.
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.call)
 	defer cancel()
-	return call(ctx, to)
+	return c.shield(ctx, "payment.Deliver", string(o.Charge.Purpose.Kind), func() error { return call(ctx, to) })
 }

@@ -39,6 +39,8 @@ const (
 	CaseRefundAbnormal  CaseReason = "refund_abnormal"  // the payer's account cannot take it
 	CaseRefundClosed    CaseReason = "refund_closed"    // closed by the channel for good: GiveBack tries another number
 	CaseRefundOverdue   CaseReason = "refund_overdue"   // under way for too long; still worked on
+	CaseDeadNotice      CaseReason = "dead_notice"      // a notice that cannot be booked: what it told must be asked for
+	CaseDefect          CaseReason = "defect"           // our program fails on the order; tried again slowly
 	CaseCloseOverdue    CaseReason = "close_overdue"    // being closed for too long; still worked on
 	CaseRefundMismatch  CaseReason = "refund_mismatch"  // the channel tells of another refund
 	CaseNoChannel       CaseReason = "no_channel"       // an order names a channel that is not configured
@@ -85,8 +87,15 @@ func (c *Cashier) Resolve(ctx context.Context, r Resolution) error {
 	if r.Actor.Kind != hospital.ActorStaff || r.Actor.ID == "" {
 		return &hospital.Error{Kind: hospital.Denied, Op: op, Code: "not_staff"}
 	}
+	r.Reason = clean(r.Reason)
 	if n := len([]rune(r.Reason)); n == 0 || n > maxRemarkRunes {
 		return invalid(op, "no_reason", "a reason has 1 to 200 characters")
+	}
+	if !plain(r.Actor.ID) || !plainOrNone(string(r.Actor.Entry)) {
+		return invalid(op, "bad_actor", "Actor")
+	}
+	if r.Case != clean(r.Case) {
+		return fail(op, ErrNotFound, "no such case")
 	}
 	found, err := c.store.Case(ctx, r.Case)
 	if err != nil {
@@ -222,6 +231,7 @@ func (d *draft) byHand(r Refund) {
 
 // open makes something visible to people, once.
 func (d *draft) open(reason CaseReason, subject, detail string) {
+	detail = cleanText(detail, maxDetail)
 	id := caseID(subject, reason)
 	for i := range d.o.Cases {
 		if c := &d.o.Cases[i]; c.ID == id {

@@ -31,18 +31,22 @@ const maxNoticeID = 128
 
 // Notify takes a verified notice. Nil means that it is stored durably, or was
 // before, and may be acknowledged; it is worked off at once where that needs
-// no more than the store, otherwise by Advance. It returns Invalid for a
-// notice that says nothing.
+// no more than the store, otherwise by Advance. It returns Invalid, naming the
+// field, for a notice that says nothing or what cannot be.
 func (c *Cashier) Notify(ctx context.Context, n Notice) error {
 	const op = "payment.Notify"
-	if n.ID == "" || len(n.ID) > maxNoticeID || (n.Trade == nil) == (n.Refund == nil) || c.channels[n.Channel] == nil {
-		return invalid(op, "bad_notice", "want a known channel, an id, and a trade or a refund")
+	if c.channels[n.Channel] == nil {
+		return invalid(op, "bad_notice", "Channel")
+	}
+	n = n.clean()
+	if field := n.flaw(); field != "" {
+		return invalid(op, "bad_notice", field)
 	}
 	n.Received = c.now()
 	if err := c.store.Receive(ctx, n); err != nil {
 		return wrap(op, err)
 	}
-	if err := c.read(ctx, n); err != nil {
+	if err := c.book(ctx, n); err != nil {
 		c.logger.WarnContext(ctx, "payment: notice left for later", slog.String("notice", n.ID), slog.Any("error", err))
 	}
 	c.hint()
@@ -59,7 +63,7 @@ func (c *Cashier) readInbox(ctx context.Context) (int, error) {
 			return 0, fmt.Errorf("payment: inbox: %w", err)
 		}
 		for _, n := range pending {
-			if err := c.read(ctx, n); err != nil {
+			if err := c.book(ctx, n); err != nil {
 				failed = append(failed, fmt.Errorf("payment: notice %s: %w", n.ID, err))
 			}
 		}
@@ -70,16 +74,47 @@ func (c *Cashier) readInbox(ctx context.Context) (int, error) {
 	return len(failed), errors.Join(failed...)
 }
 
+// book reads one notice. One that no reading can book becomes a dead letter, a
+// case of its own, so that those behind it are read.
+func (c *Cashier) book(ctx context.Context, n Notice) error {
+	err := c.shield(ctx, "payment.Notify", n.ID, func() error { return c.read(ctx, n) })
+	if !defect(err) {
+		return err
+	}
+	c.logger.ErrorContext(ctx, "payment: notice cannot be booked", slog.String("notice", n.ID), slog.Any("error", err))
+	about := "a body that cannot be read"
+	switch {
+	case n.Trade != nil:
+		about = "trade " + string(n.Trade.TradeNo)
+	case n.Refund != nil:
+		about = "refund " + string(n.Refund.No)
+	}
+	subject, now := n.Channel+":"+n.ID, c.now()
+	return c.store.Save(ctx, Change{ //nolint:wrapcheck // its callers wrap
+		Notice: NoticeID{n.Channel, n.ID},
+		Orphan: &Case{
+			ID: caseID(subject, CaseDeadNotice), Subject: subject, Reason: CaseDeadNotice,
+			Detail: cleanText("a notice about "+about+" cannot be booked: ask the channel; "+hospital.CodeOf(err), maxDetail), Opened: now,
+		},
+		Audit: []hospital.AuditEntry{{
+			At: now, Actor: c.self, Purpose: string(CaseDeadNotice), Action: "case.open", Object: subject, Outcome: "ok",
+		}},
+	})
+}
+
 // read books one notice and marks it done in the same commit.
 func (c *Cashier) read(ctx context.Context, n Notice) error {
 	ref := Ref{}
-	if n.Trade != nil {
+	switch {
+	case n.Trade != nil:
 		ref.TradeNo = n.Trade.TradeNo
-	} else {
+	case n.Refund != nil:
 		ref.RefundNo = n.Refund.No
+	default:
+		return &hospital.Error{Kind: hospital.Internal, Op: "payment.Notify", Code: "bad_notice", Detail: "the body cannot be read"}
 	}
 	o, err := c.store.Find(ctx, ref)
-	if errors.Is(err, ErrNotFound) || ref == (Ref{}) {
+	if errors.Is(err, ErrNotFound) {
 		return c.orphan(ctx, n)
 	}
 	if err != nil {

@@ -31,10 +31,15 @@ func (c *Cashier) Pay(ctx context.Context, req PayRequest) (Sheet, error) {
 	if channel == nil {
 		return Sheet{}, invalid(op, "no_channel", "Channel "+req.Channel)
 	}
-	if len(req.Payer) > maxPayer {
+	switch {
+	case len(req.Payer) > maxPayer:
 		return Sheet{}, invalid(op, "bad_payer", "Payer is longer than 128 bytes")
+	case clean(string(req.Payer)) != string(req.Payer):
+		return Sheet{}, invalid(op, "bad_payer", "Payer is blank or no text")
+	case !plainOrNone(req.Actor.ID) || !plainOrNone(string(req.Actor.Entry)):
+		return Sheet{}, invalid(op, "bad_actor", "Actor")
 	}
-	o, err := c.store.Find(ctx, Ref{Key: req.Charge})
+	o, err := c.find(ctx, req.Charge)
 	if err != nil {
 		return Sheet{}, wrap(op, err)
 	}
@@ -276,7 +281,11 @@ func (d *draft) learnQuery(no TradeNo, t Trade) {
 // when the trade does not match the attempt.
 func (d *draft) learnTrade(no TradeNo, t Trade) bool {
 	a := d.attempt(no)
-	if t.TradeNo != no || t.State.Paid() && (t.Amount != a.Amount || t.Currency != Currency || t.TransactionID == "") {
+	if field := t.flaw(); field != "" {
+		d.open(CaseAmountMismatch, string(no), "the channel tells what cannot be: "+field)
+		return false
+	}
+	if t.TradeNo != no || t.State.Paid() && (t.Amount != a.Amount || t.Currency != Currency) {
 		d.open(CaseAmountMismatch, string(no), "the channel tells another number, amount or currency: "+t.Amount.Yuan()+" for "+a.Amount.Yuan())
 		return false
 	}

@@ -109,7 +109,7 @@ func TestQuarantine(t *testing.T) {
 		},
 		"a notice that could not be stored is not acknowledged": func(t *testing.T, o *office) {
 			o.store.FailWith(func(string) error { return hisError(hospital.Unavailable) })
-			err := o.Notify(o.ctx, payment.Notice{Channel: "till", ID: "EV-1", Trade: &payment.Trade{TradeNo: "order-1-1"}})
+			err := o.Notify(o.ctx, payment.Notice{Channel: "till", ID: "EV-1", Trade: &payment.Trade{TradeNo: "order-1-1", State: payment.TradeNotPaid}})
 			require.Equal(t, hospital.Unavailable, hospital.KindOf(err))
 		},
 		"a notice that says nothing is invalid": func(t *testing.T, o *office) {

@@ -82,10 +82,10 @@ const maxCauses = 16
 // is not paid, as far as we know; who is not sure closes it first.
 func (c *Cashier) Refund(ctx context.Context, charge hospital.Key, cause string) error {
 	const op = "payment.Refund"
-	if cause == "" || len([]rune(cause)) > maxCauseRunes {
-		return invalid(op, "bad_cause", "a cause has 1 to 64 characters")
+	if cause == "" || len([]rune(cause)) > maxCauseRunes || cause != clean(cause) {
+		return invalid(op, "bad_cause", "a cause has 1 to 64 characters of plain text")
 	}
-	o, err := c.store.Find(ctx, Ref{Key: charge})
+	o, err := c.find(ctx, charge)
 	switch {
 	case errors.Is(err, ErrNotFound):
 		return fail(op, ErrNotPaid, "no such order")
@@ -258,6 +258,10 @@ func (d *draft) learnRefund(no RefundNo, s RefundStatus) {
 			d.open(CaseRefundMismatch, string(no), "the channel revived a refund that it had closed")
 		}
 		return
+	case s.flaw() != "":
+		d.postpone(r, d.c.slow)
+		d.open(CaseRefundMismatch, string(no), "the channel tells what cannot be: "+s.flaw())
+		return
 	case s.No != no || s.TradeNo != r.TradeNo || s.Amount != r.Amount || s.Currency != Currency:
 		d.postpone(r, d.c.slow)
 		d.open(CaseRefundMismatch, string(no), "the channel tells of another refund, amount or currency")
@@ -276,7 +280,7 @@ func (d *draft) learnRefund(no RefundNo, s RefundStatus) {
 	case RefundAbnormal:
 		if r.State != RefundIsAbnormal {
 			d.setRefund(r, RefundIsAbnormal)
-			d.audit("refund.abnormal", s.Detail)
+			d.audit("refund.abnormal", r.Cause)
 		}
 		r.Next = d.now.Add(d.c.slow)
 		d.open(CaseRefundAbnormal, string(no), s.Detail)
