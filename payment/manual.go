@@ -13,7 +13,7 @@ import (
 // learnt late, closes it.
 type Case struct {
 	ID      string // "<subject>/<reason>": the same trouble is one case
-	Order   string // "" when the channel told of a payment that is none of ours
+	Order   string // "" when the channel told of a payment that is none of ours, and when the order cannot be read
 	Subject string // the order, trade number or refund number it is about
 	Reason  CaseReason
 	Detail  string // for the operator, without personal data
@@ -41,6 +41,7 @@ const (
 	CaseRefundOverdue   CaseReason = "refund_overdue"   // under way for too long; still worked on
 	CaseDeadNotice      CaseReason = "dead_notice"      // a notice that cannot be booked: what it told must be asked for
 	CaseDefect          CaseReason = "defect"           // our program fails on the order; tried again slowly
+	CaseUnreadable      CaseReason = "unreadable"       // a store cannot make an order of its rows; tried again slowly
 	CaseCloseOverdue    CaseReason = "close_overdue"    // being closed for too long; still worked on
 	CaseRefundMismatch  CaseReason = "refund_mismatch"  // the channel tells of another refund
 	CaseNoChannel       CaseReason = "no_channel"       // an order names a channel that is not configured

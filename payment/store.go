@@ -27,7 +27,8 @@ type OrderStore interface {
 	Open(context.Context, Change) (Order, error)
 	// Find returns the order that ref names, or [ErrNotFound].
 	Find(ctx context.Context, ref Ref) (Order, error)
-	// List returns at most Filter.Limit orders, newest first.
+	// List returns at most Filter.Limit orders, newest first, without those that
+	// the store cannot read.
 	List(context.Context, Filter) ([]Order, error)
 	// Save writes the change if the stored order still has Change.Order.Version
 	// and [Change.Check] agrees under the same lock; the stored version is then
@@ -36,7 +37,9 @@ type OrderStore interface {
 	Save(context.Context, Change) error
 	// Lease hands out orders that are due, earliest first, and fences them: each
 	// gets a new version and is handed to nobody else until the lease ends. Only
-	// its holder may prolong a lease or end it early.
+	// its holder may prolong a lease or end it early. An order that the store
+	// cannot read is leased like the others and becomes a [CaseUnreadable]
+	// instead of failing the command.
 	Lease(context.Context, LeaseRequest) (Batch, error)
 }
 
@@ -44,7 +47,8 @@ type OrderStore interface {
 type InboxStore interface {
 	// Receive stores a notice durably. A repetition of (Channel, ID) is a nil error too.
 	Receive(context.Context, Notice) error
-	// Pending lists notices that no change has marked done, oldest first.
+	// Pending lists notices that no change has marked done, oldest first. One
+	// that the store cannot read comes with its Channel and ID alone.
 	Pending(ctx context.Context, n int) ([]Notice, error)
 }
 

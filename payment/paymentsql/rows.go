@@ -91,6 +91,7 @@ var (
 	insertAttemptSQL, updateAttemptSQL = attemptColumns.insert("pay_attempts"), attemptColumns.update("pay_attempts")
 	insertRefundSQL, updateRefundSQL   = refundColumns.insert("pay_refunds"), refundColumns.update("pay_refunds")
 	putCaseSQL                         = caseColumns.insert("pay_cases") + " ON CONFLICT (id) DO UPDATE SET " + caseColumns.set()
+	openCaseSQL                        = putCaseSQL + " WHERE pay_cases.closed <> 0"
 )
 
 func orderValues(o payment.Order) ([]any, error) {
@@ -194,11 +195,15 @@ func scanRefund(rows *sql.Rows) (payment.Refund, error) {
 	return r, err
 }
 
-func putCase(tx *sqldb.Tx, n int, c payment.Case) error {
-	_, err := tx.Exec(
-		putCaseSQL, c.ID, c.Order, int64(n), c.Subject, string(c.Reason), c.Detail, millis(c.Opened), millis(c.Closed),
+func caseValues(n int, c payment.Case) []any {
+	return []any{
+		c.ID, c.Order, int64(n), c.Subject, string(c.Reason), c.Detail, millis(c.Opened), millis(c.Closed),
 		string(c.Outcome), c.Remark, string(c.By.Kind), c.By.ID, string(c.By.Entry),
-	)
+	}
+}
+
+func putCase(tx *sqldb.Tx, n int, c payment.Case) error {
+	_, err := tx.Exec(putCaseSQL, caseValues(n, c)...)
 	return err
 }
 
@@ -212,13 +217,15 @@ func scanCase(rows *sql.Rows) (payment.Case, error) {
 
 func scanNotice(rows *sql.Rows) (payment.Notice, error) {
 	var n payment.Notice
+	var id payment.NoticeID
 	var body string
-	if err := rows.Scan(&body); err != nil {
+	if err := rows.Scan(&id.Channel, &id.ID, &body); err != nil {
 		return n, err
 	}
 	if err := json.Unmarshal([]byte(body), &n); err != nil {
-		return n, broken("bad_notice", n.ID, err)
+		n = payment.Notice{} // one spoilt row is not to stop those behind it
 	}
+	n.Channel, n.ID = id.Channel, id.ID
 	return n, nil
 }
 

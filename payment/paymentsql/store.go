@@ -114,12 +114,15 @@ func (s *Store) List(ctx context.Context, f payment.Filter) ([]payment.Order, er
 		add("state", string(f.State))
 	}
 	args = append(args, f.Limit)
-	var orders []payment.Order
+	var ids []string
 	err := s.db.Read(ctx, func(tx *sqldb.Tx) (err error) {
-		orders, err = loadOrders(tx, fmt.Sprintf("%s ORDER BY id DESC LIMIT $%d", where, len(args)), args...)
+		ids, err = sqldb.Collect(tx, scanText, fmt.Sprintf("SELECT id FROM pay_orders WHERE %s ORDER BY id DESC LIMIT $%d", where, len(args)), args...)
 		return err
 	})
-	return orders, err
+	if err != nil {
+		return nil, err
+	}
+	return s.readable(ctx, ids)
 }
 
 // Save implements payment.Store.
@@ -243,11 +246,35 @@ func writeRest(tx *sqldb.Tx, c payment.Change) error {
 	return sqldb.AppendAudit(tx, c.Audit...)
 }
 
+// maxSpoiltRounds bounds how many batches of unreadable orders one Lease
+// passes over.
+const maxSpoiltRounds = 64
+
 // Lease implements payment.Store.
 func (s *Store) Lease(ctx context.Context, r payment.LeaseRequest) (payment.Batch, error) {
 	var batch payment.Batch
-	err := s.db.Write(ctx, func(tx *sqldb.Tx) error {
-		batch = payment.Batch{}
+	for range maxSpoiltRounds {
+		ids, next, err := s.take(ctx, r)
+		if err != nil {
+			return payment.Batch{}, err
+		}
+		batch.Next = next
+		if batch.Orders, err = s.readable(ctx, ids); err != nil {
+			return payment.Batch{}, err
+		}
+		if len(batch.Orders) > 0 || len(ids) == 0 {
+			break
+		}
+	}
+	for i := range batch.Orders {
+		batch.Orders[i].Holder = r.Holder
+	}
+	return batch, nil
+}
+
+// take leases due orders without reading more of them than their names.
+func (s *Store) take(ctx context.Context, r payment.LeaseRequest) (ids []string, next time.Time, err error) {
+	err = s.db.Write(ctx, func(tx *sqldb.Tx) error {
 		now, err := tx.Now()
 		if err != nil {
 			return err
@@ -256,7 +283,7 @@ func (s *Store) Lease(ctx context.Context, r payment.LeaseRequest) (payment.Batc
 		if tx.Engine() == sqldb.PostgreSQL {
 			skip = " FOR UPDATE SKIP LOCKED"
 		}
-		ids, err := sqldb.Collect(tx, scanText, `SELECT id FROM pay_orders WHERE due > 0 AND due <= $1 AND leased_until <= $2
+		ids, err = sqldb.Collect(tx, scanText, `SELECT id FROM pay_orders WHERE due > 0 AND due <= $1 AND leased_until <= $2
 			ORDER BY due, id LIMIT $3`+skip, millis(r.Now), now, r.N)
 		if err != nil {
 			return err
@@ -266,20 +293,63 @@ func (s *Store) Lease(ctx context.Context, r payment.LeaseRequest) (payment.Batc
 				id, now+max(r.For.Milliseconds(), 1), r.Holder); err != nil {
 				return err
 			}
+		}
+		next, err = nextDue(tx, millis(r.Now), now)
+		return err
+	})
+	return ids, next, err
+}
+
+// readable reads the orders of the ids and passes over those whose rows cannot
+// be read: each becomes a case, so that it stops nobody and somebody sees it.
+func (s *Store) readable(ctx context.Context, ids []string) ([]payment.Order, error) {
+	var orders []payment.Order
+	err := s.db.Read(ctx, func(tx *sqldb.Tx) error {
+		orders = nil
+		for _, id := range ids {
 			o, err := findOrder(tx, payment.Ref{ID: id}, "")
 			if err != nil {
 				return err
 			}
-			o.Holder = r.Holder
-			batch.Orders = append(batch.Orders, o)
+			orders = append(orders, o)
 		}
-		batch.Next, err = nextDue(tx, millis(r.Now), now)
-		return err
+		return nil
 	})
-	if err != nil {
-		return payment.Batch{}, err
+	switch {
+	case hospital.KindOf(err) != hospital.Internal || err == nil:
+		return orders, err
+	case len(ids) == 1:
+		return nil, s.spoilt(ctx, ids[0])
 	}
-	return batch, nil
+	orders = nil
+	for _, id := range ids {
+		one, err := s.readable(ctx, []string{id})
+		if err != nil {
+			return nil, err
+		}
+		orders = append(orders, one...)
+	}
+	return orders, nil
+}
+
+// spoilt shows an order that cannot be read. The case belongs to no order, so
+// that staff can close it; it opens again while the rows stay as they are.
+func (s *Store) spoilt(ctx context.Context, id string) error {
+	return s.db.Write(ctx, func(tx *sqldb.Tx) error {
+		now, err := tx.Now()
+		if err != nil {
+			return err
+		}
+		c := payment.Case{
+			ID: id + "/" + string(payment.CaseUnreadable), Subject: id, Reason: payment.CaseUnreadable,
+			Detail: "the stored rows of the order cannot be read", Opened: instant(now),
+		}
+		shown, err := tx.Exec(openCaseSQL, caseValues(0, c)...)
+		if err != nil || shown == 0 {
+			return err
+		}
+		return sqldb.AppendEvents(tx, []hospital.Event{{Kind: "order.manual", ID: id}}, c.Opened)
+	})
 }
 
 // nextDue is when the earliest order that is not handed out may be: when it is
@@ -309,7 +379,7 @@ func (s *Store) Pending(ctx context.Context, n int) ([]payment.Notice, error) {
 	var pending []payment.Notice
 	err := s.db.Read(ctx, func(tx *sqldb.Tx) (err error) {
 		pending, err = sqldb.Collect(tx, scanNotice,
-			"SELECT body FROM pay_notices WHERE done = 0 ORDER BY received, channel, notice_id LIMIT $1", n)
+			"SELECT channel, notice_id, body FROM pay_notices WHERE done = 0 ORDER BY received, channel, notice_id LIMIT $1", n)
 		return err
 	})
 	return pending, err
