@@ -45,7 +45,8 @@ type Config struct {
 	// CallTimeout: it may ask, close and ask again. Default 1 minute.
 	Lease time.Duration
 	// Quiet is how long after the last Prepay a channel's "never saw it" counts:
-	// a request may still be on its way. Default 1 minute.
+	// a request may still be on its way. Default 1 minute. Half a minute is added
+	// for hosts whose clocks differ: keep them closer than that.
 	Quiet time.Duration
 	// SlowRetry is how often a case that waits for a person is looked at again.
 	// Default 10 minutes.
@@ -74,6 +75,7 @@ const (
 	refundSlow      = 96 * time.Hour   // at work at the channel: "bank 1-3 days". Source: WeChat Pay, refund rules
 	deliverRetry    = time.Second      // first pause between deliveries
 	deliverRetryMax = time.Minute      //
+	maxSkew         = 30 * time.Second // between the wall clocks of two hosts; a host whose time service works is off by less than one second
 	pollEvery       = time.Second      // the truth behind every hint
 	pauseAfterError = 5 * time.Second  // a broken store is not hammered
 	maxDescription  = 127              // runes. Source: WeChat Pay, description "string[1,127]"

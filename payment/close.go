@@ -141,9 +141,9 @@ func (c *Cashier) stepClose(ctx context.Context, o Order, no TradeNo) (Order, er
 }
 
 // absent believes that the channel never saw an attempt, once no request of
-// ours can still be on its way.
+// ours can still be on its way, whichever host sent it.
 func (d *draft) absent(a *Attempt) {
-	left := d.c.quiet - d.c.wall().Sub(a.Sent)
+	left := d.c.quiet + maxSkew - d.c.wall().Sub(a.Sent)
 	if left > 0 {
 		a.Next = d.now.Add(left.Truncate(time.Millisecond) + time.Millisecond)
 		return

@@ -103,7 +103,7 @@ func TestPaying(t *testing.T) {
 			require.Equal(t, "INVALID_REQUEST", hospital.CodeOf(err))
 			_, err = o.Pay(o.ctx, o.request(key))
 			require.ErrorIs(t, err, payment.ErrNotKnown, "the first may still be on its way")
-			o.later(time.Minute)
+			o.later(2 * time.Minute)
 			require.Equal(t, payment.TradeNo(o.order(key).ID+"-2"), o.sheet(key))
 		},
 		"another channel closes the first attempt before it begins": func(t *testing.T, o *office) {

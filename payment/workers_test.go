@@ -65,6 +65,24 @@ func TestAWorkerThatLostItsLeaseMergesTheFact(t *testing.T) {
 	require.Len(t, o.cases(), 1, "what the other learnt is kept")
 }
 
+func TestAHostWhoseClockIsAheadDoesNotBelieveTooEarlyThatNothingArrived(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	key := o.opened()
+	o.till.Fail(paymenttest.CallPrepay, lose(paymenttest.Late)...)
+	_, err := o.Pay(o.ctx, o.request(key))
+	require.Equal(t, hospital.Indeterminate, hospital.KindOf(err))
+	o.config.Wall = func() time.Time { return o.clock.Now().Add(29 * time.Second) }
+	o.reopen()
+	o.clock.Add(40 * time.Second) // 69 by the other host's clock
+	require.ErrorIs(t, o.Close(o.ctx, key), payment.ErrNotKnown)
+	o.state(key, payment.Closing)
+	o.till.Arrive()
+	o.later(time.Minute)
+	o.state(key, payment.Closed)
+	require.Error(t, o.till.Pay(o.order(key).Attempts[0].TradeNo), "closed at the channel, not only here")
+}
+
 func TestRunWorksOnHintsAndStops(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
