@@ -22,14 +22,28 @@ type world struct {
 	charges []hospital.Charge
 	closed  map[hospital.Key]bool // Close said nil
 	asked   map[hospital.Key]bool // Refund said nil
+	other   *rival                // nil: the cashier is alone
 }
 
 // TestNoFenIsLost runs random interleavings of everything, lets the faults end,
 // and looks where each fen is.
 func TestNoFenIsLost(t *testing.T) {
 	t.Parallel()
+	noFenIsLost(t, func(*world) {})
+}
+
+// TestNoFenIsLostBetweenTwoCashiers lets a second cashier on the same store cut
+// in at every commit and every call of the first.
+func TestNoFenIsLostBetweenTwoCashiers(t *testing.T) {
+	t.Parallel()
+	noFenIsLost(t, (*world).rivalled)
+}
+
+func noFenIsLost(t *testing.T, prepare func(*world)) {
+	t.Helper()
 	rapid.Check(t, func(rt *rapid.T) {
 		w := &world{office: openOffice(t.Context(), rt), rt: rt, closed: map[hospital.Key]bool{}, asked: map[hospital.Key]bool{}}
+		prepare(w)
 		for n := range 3 {
 			w.charges = append(w.charges, hospital.Charge{
 				Key: hospital.Key(fmt.Sprintf("charge-%d", n)), Purpose: hospital.Purpose{Kind: hospital.ForBill, ID: fmt.Sprint("B", n)},
@@ -52,6 +66,7 @@ func TestNoFenIsLost(t *testing.T) {
 			"late arrives": func(*rapid.T) { w.arrive() },
 			"settle":       func(*rapid.T) { w.settle() },
 			"restart":      func(*rapid.T) { w.reopen() },
+			"cut in":       func(rt *rapid.T) { w.other.plan(rt) },
 		})
 		w.calm()
 		w.judge()
@@ -188,6 +203,7 @@ func (w *world) check() {
 
 // calm ends every fault and gives the machine a day.
 func (w *world) calm() {
+	w.other.rest()
 	w.store.FailWith(nil)
 	w.his.script(nil, nil)
 	w.his.keepSilent(false)
