@@ -120,8 +120,8 @@ type Change struct {
 // Internal, because only a defect brings it here.
 func (c Change) Check(old Order) error {
 	now := c.Order
-	if now.ID != old.ID || now.Charge.Key != old.Charge.Key {
-		return illegal("another order", now.ID)
+	if now.ID != old.ID || !sameCharge(now.Charge, old.Charge) {
+		return illegal("another order or charge", now.ID)
 	}
 	if !old.State.To(now.State) {
 		return illegal("state "+string(old.State)+" → "+string(now.State), now.ID)
@@ -137,6 +137,9 @@ func (c Change) Check(old Order) error {
 	}
 	if err := checkAttempts(old, now); err != nil {
 		return err
+	}
+	if a, _ := now.Attempt(now.PaidBy); now.PaidBy != "" && a.State != AttemptPaid {
+		return illegal("paid by an attempt that is not", now.ID)
 	}
 	if err := checkRefunds(old, now); err != nil {
 		return err
@@ -154,7 +157,8 @@ func checkAttempts(old, now Order) error {
 	}
 	for i, a := range old.Attempts {
 		b := now.Attempts[i]
-		if a.TradeNo != b.TradeNo || a.Amount != b.Amount || a.Channel != b.Channel || string(a.Request) != string(b.Request) {
+		if a.TradeNo != b.TradeNo || a.Amount != b.Amount || a.Channel != b.Channel || a.Payer != b.Payer ||
+			string(a.Request) != string(b.Request) || a.State == AttemptPaid && a.TransactionID != b.TransactionID {
 			return illegal("attempt "+string(a.TradeNo)+" rewritten", now.ID)
 		}
 		if a.State != b.State && !slices.Contains(attemptEdges[a.State], b.State) {

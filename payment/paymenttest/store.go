@@ -26,6 +26,7 @@ func ConformStore(t *testing.T, open func(*testing.T) payment.Store) {
 		"everything of an order survives":                    storeKeepsAll,
 		"a stale version writes nothing":                     storeRefusesStale,
 		"an illegal change writes nothing":                   storeRefusesIllegal,
+		"a refund number that ended is never due again":      storeRefusesUsedNumber,
 		"a posting is written once":                          storePostsOnce,
 		"a number is used once":                              storeNumbersOnce,
 		"due orders are leased to one worker":                storeLeases,
@@ -243,13 +244,37 @@ func storeRefusesIllegal(t *testing.T, s payment.Store) {
 	lopsided.Postings[0].Entries = lopsided.Postings[0].Entries[:1]
 	unposted := paid(o)
 	unposted.Postings = nil
-	for _, c := range []payment.Change{back, lopsided, unposted} {
+	cheaper := payment.Change{Order: o.Clone()}
+	cheaper.Order.Charge.Amount--
+	stranger := payment.Change{Order: o.Clone()}
+	stranger.Order.Attempts[0].Payer = "payer-2"
+	unpaid := paid(o)
+	unpaid.Order.Attempts[0].State = payment.AttemptOpen
+	quiet := paid(o)
+	quiet.Order.Due = time.Time{}
+	for _, c := range []payment.Change{back, lopsided, unposted, cheaper, stranger, unpaid, quiet} {
 		wantError(t, s.Save(t.Context(), c), &hospital.Error{Kind: hospital.Internal, Code: "illegal_change"})
 	}
 	got, err := s.Find(t.Context(), payment.Ref{ID: o.ID})
 	want(t, "order", utc(must(t, got, err)), utc(o))
 	balances, err := s.Balances(t.Context())
 	want(t, "balances", len(must(t, balances, err)), 0)
+}
+
+func storeRefusesUsedNumber(t *testing.T, s payment.Store) {
+	o := save(t, s, owed(save(t, s, paid(save(t, s, attempted(opened(t, s, 1)))))))
+	again := payment.Change{Order: o.Clone()}
+	again.Order.Refunds[0].State = payment.RefundIsClosed
+	wantError(t, s.Save(t.Context(), again), &hospital.Error{Kind: hospital.Internal, Code: "illegal_change"})
+	again.Order.Refunds[0].Next = time.Time{}
+	closed := save(t, s, again)
+	closed.Refunds = slices.Clone(closed.Refunds)
+	closed.Refunds[0].State = payment.RefundIsSent
+	wantError(t, s.Save(t.Context(), payment.Change{Order: closed}), &hospital.Error{Kind: hospital.Internal, Code: "illegal_change"})
+	o = closed.Clone()
+	o.Attempts[0].TransactionID = "T2"
+	o.Refunds[0].State = payment.RefundIsClosed
+	wantError(t, s.Save(t.Context(), payment.Change{Order: o}), &hospital.Error{Kind: hospital.Internal, Code: "illegal_change"})
 }
 
 func storePostsOnce(t *testing.T, s payment.Store) {
