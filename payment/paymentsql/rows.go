@@ -2,7 +2,6 @@ package paymentsql
 
 import (
 	"database/sql"
-	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -153,27 +152,32 @@ func put(tx *sqldb.Tx, fresh bool, insert, update string, values []any) error {
 	return err
 }
 
-func putAttempt(tx *sqldb.Tx, order string, n int, a payment.Attempt, fresh bool) error {
+func (s *Store) putAttempt(tx *sqldb.Tx, order string, n int, a payment.Attempt, fresh bool) error {
 	return put(tx, fresh, insertAttemptSQL, updateAttemptSQL, []any{
-		string(a.TradeNo), order, int64(n), a.Channel, string(a.Payer), int64(a.Amount), a.Description, millis(a.Expires),
-		base64.StdEncoding.EncodeToString(a.Request), string(a.State), millis(a.Created), millis(a.Sent), int64(a.Tries),
+		string(a.TradeNo), order, int64(n), a.Channel, s.seal.close("payer of "+string(a.TradeNo), []byte(a.Payer)), int64(a.Amount), a.Description, millis(a.Expires),
+		s.seal.close("request of "+string(a.TradeNo), a.Request), string(a.State), millis(a.Created), millis(a.Sent), int64(a.Tries),
 		millis(a.Next), a.TransactionID, millis(a.PaidAt), millis(a.Closing),
 	})
 }
 
-func scanAttempt(rows *sql.Rows) (payment.Attempt, error) {
+func (s *Store) scanAttempt(rows *sql.Rows) (payment.Attempt, error) {
 	var a payment.Attempt
-	var order, request string
+	var order, payer, request string
 	var n int64
 	err := rows.Scan(
-		&a.TradeNo, &order, &n, &a.Channel, &a.Payer, &a.Amount, &a.Description, moment{&a.Expires}, &request, &a.State,
+		&a.TradeNo, &order, &n, &a.Channel, &payer, &a.Amount, &a.Description, moment{&a.Expires}, &request, &a.State,
 		moment{&a.Created}, moment{&a.Sent}, &a.Tries, moment{&a.Next}, &a.TransactionID, moment{&a.PaidAt},
 		moment{&a.Closing},
 	)
-	if err != nil || request == "" {
+	if err != nil {
 		return a, err
 	}
-	a.Request, err = base64.StdEncoding.DecodeString(request)
+	who, err := s.seal.open("payer of "+string(a.TradeNo), payer)
+	if err != nil {
+		return a, err
+	}
+	a.Payer = payment.Payer(who)
+	a.Request, err = s.seal.open("request of "+string(a.TradeNo), request)
 	return a, err
 }
 
@@ -236,7 +240,7 @@ func scanText(rows *sql.Rows) (string, error) {
 }
 
 // findOrder reads the order that ref names, with everything that belongs to it.
-func findOrder(tx *sqldb.Tx, ref payment.Ref, lock string) (payment.Order, error) {
+func (s *Store) findOrder(tx *sqldb.Tx, ref payment.Ref, lock string) (payment.Order, error) {
 	var where string
 	var args []any
 	switch {
@@ -253,7 +257,7 @@ func findOrder(tx *sqldb.Tx, ref payment.Ref, lock string) (payment.Order, error
 	default:
 		return payment.Order{}, payment.ErrNotFound
 	}
-	found, err := loadOrders(tx, where+lock, args...)
+	found, err := s.loadOrders(tx, where+lock, args...)
 	if err != nil {
 		return payment.Order{}, err
 	}
@@ -263,22 +267,22 @@ func findOrder(tx *sqldb.Tx, ref payment.Ref, lock string) (payment.Order, error
 	return found[0], nil
 }
 
-func loadOrders(tx *sqldb.Tx, where string, args ...any) ([]payment.Order, error) {
+func (s *Store) loadOrders(tx *sqldb.Tx, where string, args ...any) ([]payment.Order, error) {
 	orders, err := sqldb.Collect(tx, scanOrder, "SELECT "+orderColumns.String()+" FROM pay_orders WHERE "+where, args...)
 	if err != nil {
 		return nil, err
 	}
 	for i := range orders {
-		if err := loadParts(tx, &orders[i]); err != nil {
+		if err := s.loadParts(tx, &orders[i]); err != nil {
 			return nil, err
 		}
 	}
 	return orders, nil
 }
 
-func loadParts(tx *sqldb.Tx, o *payment.Order) (err error) {
+func (s *Store) loadParts(tx *sqldb.Tx, o *payment.Order) (err error) {
 	const of = " WHERE order_id = $1 ORDER BY n"
-	if o.Attempts, err = sqldb.Collect(tx, scanAttempt, "SELECT "+attemptColumns.String()+" FROM pay_attempts"+of, o.ID); err != nil {
+	if o.Attempts, err = sqldb.Collect(tx, s.scanAttempt, "SELECT "+attemptColumns.String()+" FROM pay_attempts"+of, o.ID); err != nil {
 		return err
 	}
 	if o.Refunds, err = sqldb.Collect(tx, scanRefund, "SELECT "+refundColumns.String()+" FROM pay_refunds"+of, o.ID); err != nil {

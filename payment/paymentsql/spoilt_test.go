@@ -2,6 +2,7 @@ package paymentsql_test
 
 import (
 	"context"
+	"encoding/base64"
 	"fmt"
 	"testing"
 	"time"
@@ -166,4 +167,50 @@ func TestForeignTextIsKeptOnBothEngines(t *testing.T) {
 			Description: "门诊\x00缴费\xff",
 		}))
 	})
+}
+
+func TestADatabaseAloneTellsNoPayer(t *testing.T) {
+	t.Parallel()
+	sqltest.Each(t, func(t *sqltest.T) {
+		const openid = "oUpF8uMuAJO_M2pxb1Q9zNjWeS6o"
+		d := open(t, far{}, func(c payment.Channel) payment.Channel { return composing{c} })
+		charge := hospital.Charge{
+			Key: "charge-1", Purpose: hospital.Purpose{Kind: hospital.ForBill, ID: "B1"}, Amount: 1250, Expires: d.now.Add(time.Hour),
+		}
+		require.NoError(t, d.Open(t.Context(), charge))
+		request := payment.PayRequest{Charge: "charge-1", Channel: "till", Payer: openid}
+		first, err := d.Pay(t.Context(), request)
+		require.NoError(t, err)
+		again, err := d.Pay(t.Context(), request)
+		require.NoError(t, err, "the same bytes")
+		require.Equal(t, first.TradeNo, again.TradeNo)
+		o, err := d.Find(t.Context(), "charge-1")
+		require.NoError(t, err)
+		require.Equal(t, payment.Payer(openid), o.Attempts[0].Payer)
+		require.Contains(t, string(o.Attempts[0].Request), openid)
+		var payer, bytes string
+		kept := func() {
+			require.NoError(t, d.db.Read(t.Context(), func(tx *sqldb.Tx) error {
+				return tx.QueryRow("SELECT payer, request FROM pay_attempts").Scan(&payer, &bytes)
+			}))
+		}
+		kept()
+		for _, column := range []string{payer, bytes} {
+			require.NotContains(t, column, openid)
+			plain, err := base64.StdEncoding.DecodeString(column[len("v1:"):])
+			require.NoError(t, err)
+			require.NotContains(t, string(plain), openid)
+		}
+		d.exec(t, "UPDATE pay_attempts SET payer = request")
+		_, err = d.Find(t.Context(), "charge-1")
+		require.Equal(t, "seal_broken", hospital.CodeOf(err), "a value stands for its own row and column only")
+		require.NotContains(t, err.Error(), openid)
+	})
+}
+
+// composing is a till whose request names the payer, as WeChat Pay's does.
+type composing struct{ payment.Channel }
+
+func (composing) Compose(a payment.Attempt) ([]byte, error) {
+	return []byte(`{"payer":{"openid":"` + string(a.Payer) + `"}}`), nil
 }

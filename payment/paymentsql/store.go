@@ -34,14 +34,20 @@ func OpenDB(ctx context.Context, cfg Config) (*DB, error) { return sqldb.Open(ct
 // Store is a payment.Store in SQL. Make it with [New]; it is safe for
 // concurrent use.
 type Store struct {
-	db *DB
+	db   *DB
+	seal seal
 }
 
 var _ payment.Store = (*Store)(nil)
 
 // New brings the tables up to date and returns the store. The database stays
-// the caller's to close.
+// the caller's to close. Config.PseudonymKey is required: a key derived from it
+// keeps who pays from whoever has the database alone.
 func New(ctx context.Context, db *DB) (*Store, error) {
+	seal, err := newSeal(db)
+	if err != nil {
+		return nil, err
+	}
 	files, err := fs.Sub(migrations, "migrations")
 	if err != nil {
 		return nil, fmt.Errorf("paymentsql.New: %w", err)
@@ -49,7 +55,7 @@ func New(ctx context.Context, db *DB) (*Store, error) {
 	if err := db.Migrate(ctx, "payment", files); err != nil {
 		return nil, fmt.Errorf("paymentsql.New: %w", err)
 	}
-	return &Store{db: db}, nil
+	return &Store{db: db, seal: seal}, nil
 }
 
 func broken(code, detail string, err error) error {
@@ -60,7 +66,7 @@ func broken(code, detail string, err error) error {
 func (s *Store) Open(ctx context.Context, c payment.Change) (payment.Order, error) {
 	var kept payment.Order
 	err := s.db.Write(ctx, func(tx *sqldb.Tx) error {
-		found, err := findOrder(tx, payment.Ref{Key: c.Order.Charge.Key}, "")
+		found, err := s.findOrder(tx, payment.Ref{Key: c.Order.Charge.Key}, "")
 		if err == nil || !errors.Is(err, payment.ErrNotFound) {
 			kept = found
 			return err
@@ -90,7 +96,7 @@ func (s *Store) Open(ctx context.Context, c payment.Change) (payment.Order, erro
 func (s *Store) Find(ctx context.Context, ref payment.Ref) (payment.Order, error) {
 	var o payment.Order
 	err := s.db.Read(ctx, func(tx *sqldb.Tx) (err error) {
-		o, err = findOrder(tx, ref, "")
+		o, err = s.findOrder(tx, ref, "")
 		return err
 	})
 	return o, err
@@ -129,7 +135,7 @@ func (s *Store) List(ctx context.Context, f payment.Filter) ([]payment.Order, er
 func (s *Store) Save(ctx context.Context, c payment.Change) error {
 	err := s.db.Write(ctx, func(tx *sqldb.Tx) error {
 		if c.Order.ID != "" {
-			if err := saveOrder(tx, c); err != nil {
+			if err := s.saveOrder(tx, c); err != nil {
 				return err
 			}
 		}
@@ -141,8 +147,8 @@ func (s *Store) Save(ctx context.Context, c payment.Change) error {
 	return err
 }
 
-func saveOrder(tx *sqldb.Tx, c payment.Change) error {
-	old, err := findOrder(tx, payment.Ref{ID: c.Order.ID}, tx.ForUpdate())
+func (s *Store) saveOrder(tx *sqldb.Tx, c payment.Change) error {
+	old, err := s.findOrder(tx, payment.Ref{ID: c.Order.ID}, tx.ForUpdate())
 	if err != nil {
 		return err
 	}
@@ -161,7 +167,7 @@ func saveOrder(tx *sqldb.Tx, c payment.Change) error {
 		if n < len(old.Attempts) && reflect.DeepEqual(utc(a), utc(old.Attempts[n])) {
 			continue
 		}
-		if err := putAttempt(tx, o.ID, n, a, n >= len(old.Attempts)); err != nil {
+		if err := s.putAttempt(tx, o.ID, n, a, n >= len(old.Attempts)); err != nil {
 			return err
 		}
 	}
@@ -307,7 +313,7 @@ func (s *Store) readable(ctx context.Context, ids []string) ([]payment.Order, er
 	err := s.db.Read(ctx, func(tx *sqldb.Tx) error {
 		orders = nil
 		for _, id := range ids {
-			o, err := findOrder(tx, payment.Ref{ID: id}, "")
+			o, err := s.findOrder(tx, payment.Ref{ID: id}, "")
 			if err != nil {
 				return err
 			}
