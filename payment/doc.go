@@ -29,7 +29,8 @@
 // intent standing, and the next worker asks by number before it does anything.
 // Unknown is not failed: a payment is unpaid only when query → close → query
 // said so, a delivery is undone only when Withdraw said so, and a refund keeps
-// its number until the channel closed it for good.
+// its number until the channel closed it for good; whether another number is
+// tried then, staff decide.
 //
 // # What is promised
 //
@@ -37,14 +38,16 @@
 // "<trade>/paid", and stands in the suspense of its order until it is
 // delivered or owed back; a closed, delivered or refunded order holds nothing
 // in suspense. What fits nowhere, an amount that differs or a delivery without
-// an answer, is a [Case] that [Cashier.Manual] shows until a person, or a fact
-// learnt late, settles it. [Change.Check] keeps the laws in production: a
+// an answer, and what hangs for too long is a [Case] that [Cashier.Manual]
+// shows until a person, or a fact learnt late, settles it; nobody can dismiss
+// one while money would lie still. One order, notice or far side that breaks
+// stops no other: it is put off and shown. [Change.Check] keeps the laws in production: a
 // store refuses a change that moves a state along no edge, rewrites an
 // attempt, refunds a trade twice or posts what does not balance.
 //
 // An order is read and saved as a whole, under a version. A fact that is learnt
 // is merged into whatever others did meanwhile; a decision made on an old
-// version is dropped. So any number of processes may share a store.
+// version, or by a worker whose lease is another's by now, is dropped. So any number of processes may share a store.
 //
 // Package paymenttest has a store in memory, a channel that loses answers, and
 // the suites that a real store and a real channel must pass.
