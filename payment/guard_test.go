@@ -141,6 +141,17 @@ func TestAnAnswerThatCannotBeIsNotBelieved(t *testing.T) {
 		require.NoError(t, err)
 		require.Contains(t, cases[0].Detail, "Trade.TransactionID")
 	})
+	t.Run("no time of payment is the time at which it is heard", func(t *testing.T) {
+		t.Parallel()
+		o := newOffice(t)
+		o.lying(liar{trade: func(t payment.Trade) payment.Trade { t.PaidAt = time.Time{}; return t }})
+		o.till.Mail(paymenttest.MailLost)
+		key, _ := o.paid()
+		o.later(5 * time.Second)
+		o.state(key, payment.Delivered)
+		_, calls := o.his.state(key)
+		require.Equal(t, o.clock.Now(), calls[0].PaidAt)
+	})
 	t.Run("a negative refund", func(t *testing.T) {
 		t.Parallel()
 		o := newOffice(t)

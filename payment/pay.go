@@ -308,6 +308,9 @@ func (d *draft) learnTrade(no TradeNo, t Trade) bool {
 // paid books a payment: into suspense, and on to what the order needs of it.
 func (d *draft) paid(a *Attempt, t Trade) {
 	d.ended(a, AttemptPaid)
+	if t.PaidAt.IsZero() { // a channel that names no time: the HIS is told when we heard of it, not the year 1
+		t.PaidAt = d.now
+	}
 	a.TransactionID, a.PaidAt = t.TransactionID, t.PaidAt.Truncate(time.Millisecond)
 	d.post(string(a.TradeNo)+"/paid", Entry{Receivable(a.Channel), a.Amount}, Entry{Suspense(d.o.ID), -a.Amount})
 	d.audit("attempt.paid", a.Channel)

@@ -36,7 +36,7 @@ func TestNoFenIsLost(t *testing.T) {
 // in at every commit and every call of the first.
 func TestNoFenIsLostBetweenTwoCashiers(t *testing.T) {
 	t.Parallel()
-	noFenIsLost(t, (*world).rivalled)
+	noFenIsLost(t, (*world).withRival)
 }
 
 func noFenIsLost(t *testing.T, prepare func(*world)) {

@@ -30,9 +30,9 @@ type move struct {
 	key   hospital.Key
 }
 
-// rivalled gives the world's cashier a rival. One order is worked on at a
+// withRival gives the world's cashier a rival. One order is worked on at a
 // time, so that a failure can be repeated.
-func (w *world) rivalled() {
+func (w *world) withRival() {
 	c, err := payment.New(w.config)
 	require.NoError(w.rt, err)
 	w.other = &rival{Cashier: c, w: w}
