@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
 
@@ -285,4 +286,37 @@ func TestPoisonInTheInboxStopsNobody(t *testing.T) {
 	require.Empty(t, left)
 	require.NoError(t, o.resolve(payment.CaseDeadNotice, payment.NothingToMove))
 	require.Len(t, o.cases(), 19)
+}
+
+// FuzzNotify looks for a notice that is kept although no engine or person could
+// read it, or that stops the inbox.
+func FuzzNotify(f *testing.F) {
+	f.Add("EV-1", "order-1-1", "T1", int64(5), "success", true)
+	f.Add("EV\x00", "\xff", " ", int64(-1), "closed", false)
+	f.Fuzz(func(t *testing.T, id, no, transaction string, amount int64, state string, trade bool) {
+		o := newOffice(t)
+		n := payment.Notice{Channel: "till", ID: id}
+		if trade {
+			n.Trade = &payment.Trade{
+				TradeNo: payment.TradeNo(no), State: payment.TradeState(state), Amount: hospital.Fen(amount), TransactionID: transaction,
+			}
+		} else {
+			n.Refund = &payment.RefundStatus{
+				No: payment.RefundNo(no), TradeNo: payment.TradeNo(no), State: payment.RefundProgress(state), Amount: hospital.Fen(amount),
+				RefundID: transaction, Detail: transaction,
+			}
+		}
+		if err := o.Notify(o.ctx, n); err != nil {
+			require.Equal(t, hospital.Invalid, hospital.KindOf(err))
+			return
+		}
+		left, err := o.store.Pending(o.ctx, 9)
+		require.NoError(t, err)
+		require.Empty(t, left)
+		cases, err := o.Manual(o.ctx)
+		require.NoError(t, err)
+		require.Len(t, cases, 1)
+		require.True(t, utf8.ValidString(cases[0].ID+cases[0].Subject+cases[0].Detail))
+		require.NotContains(t, cases[0].ID+cases[0].Subject+cases[0].Detail, "\x00")
+	})
 }
