@@ -170,8 +170,13 @@ func (d *draft) resolve(op string, r Resolution) error {
 		if d.o.State != Manual || d.o.PaidBy != "" {
 			return wrong()
 		}
-		for i := range d.o.Attempts {
-			d.ended(&d.o.Attempts[i], AttemptClosed)
+		for i := range d.o.Attempts { // staff looked at one; the others are closed as ever, or a phone could still pay
+			switch a := &d.o.Attempts[i]; {
+			case string(a.TradeNo) == d.o.Cases[at].Subject:
+				d.ended(a, AttemptClosed)
+			case a.State == AttemptOpen:
+				d.closeAttempt(a)
+			}
 		}
 		d.to(Closed, "staff_decision")
 		d.event("order.closed")

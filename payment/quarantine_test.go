@@ -58,6 +58,35 @@ func TestQuarantine(t *testing.T) {
 			o.state(key, payment.Closed)
 			require.NoError(t, o.Close(o.ctx, key))
 		},
+		"an order closed by staff is closed at every channel": func(t *testing.T, o *office) {
+			key := o.opened()
+			gate, reached, done := make(chan struct{}), make(chan struct{}), make(chan error, 1)
+			o.till.Fail(paymenttest.CallPrepay, paymenttest.Fault{Gate: gate, Reached: reached})
+			go func() {
+				_, err := o.Pay(o.ctx, o.request(key))
+				done <- err
+			}()
+			<-reached
+			req := o.request(key)
+			req.Channel = "second"
+			_, err := o.Pay(o.ctx, req)
+			require.ErrorIs(t, err, payment.ErrNotKnown)
+			o.later(2 * time.Minute)
+			s, err := o.Pay(o.ctx, req)
+			require.NoError(t, err)
+			close(gate) // the first comes to life at the till, is paid, and the answer about it is wrong
+			require.ErrorIs(t, <-done, payment.ErrClosed)
+			o.till.Mail(paymenttest.MailLost)
+			require.NoError(t, o.till.Pay(o.order(key).Attempts[0].TradeNo))
+			o.till.Fail(paymenttest.CallQuery, lose(paymenttest.WrongAmount)...)
+			o.advance()
+			o.state(key, payment.Manual)
+			require.NoError(t, o.resolve(payment.CaseAmountMismatch, payment.CloseUnpaid))
+			require.ErrorIs(t, o.Close(o.ctx, key), payment.ErrNotKnown, "the second sheet still works")
+			o.later(time.Minute)
+			require.NoError(t, o.Close(o.ctx, key))
+			require.Error(t, o.second.Pay(s.TradeNo))
+		},
 		"a payment that is none of ours is shown, never refunded": func(t *testing.T, o *office) {
 			require.NoError(t, o.Notify(o.ctx, payment.Notice{Channel: "till", ID: "EV-1", Trade: &payment.Trade{
 				TradeNo: "window-0001", State: payment.TradePaid, Amount: 5, Currency: payment.Currency, TransactionID: "T",
