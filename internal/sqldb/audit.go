@@ -1,6 +1,7 @@
 package sqldb
 
 import (
+	"crypto/hkdf"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
@@ -28,6 +29,20 @@ func AppendAudit(tx *Tx, entries ...hospital.AuditEntry) error {
 	}
 	return nil
 }
+
+// DeriveKey returns 32 bytes that follow from Config.PseudonymKey and the label
+// (HKDF-SHA256), for what a store keeps encrypted: with the database alone
+// nobody has them.
+func (db *DB) DeriveKey(label string) ([]byte, error) {
+	key, err := hkdf.Key(sha256.New, db.pseudonym, nil, "hospital/"+label, derivedKeyBytes)
+	if err != nil {
+		return nil, &hospital.Error{Kind: hospital.Internal, Op: "sqldb.DeriveKey", Code: "bad_key", Err: err}
+	}
+	return key, nil
+}
+
+// derivedKeyBytes is the length of an AES-256 key.
+const derivedKeyBytes = 32
 
 // Pseudonym returns what stands for the patient in the audit trail: the same
 // for the same patient, and without the key nobody can tell whose it is.
