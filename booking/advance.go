@@ -100,7 +100,7 @@ func (d *Desk) pollStops(ctx context.Context) {
 	}
 }
 
-// Run advances until the context ends, and returns its error. A store that does
+// Run advances until the context ends, and returns nil then. A store that does
 // not answer is logged once until it answers again.
 func (d *Desk) Run(ctx context.Context) error {
 	timer := time.NewTimer(0)
@@ -109,7 +109,7 @@ func (d *Desk) Run(ctx context.Context) error {
 	for {
 		select {
 		case <-ctx.Done():
-			return ctx.Err()
+			return nil
 		case <-timer.C:
 		}
 		next, err := d.Advance(ctx)

@@ -107,9 +107,10 @@ type Appointment struct {
 	Session    hospital.Session
 	Start, End time.Time
 
-	Policy string  // the version it was made under; no other ever judges it
-	Pay    PayMode // what that policy said
-	Number int     // the number claimed from our own quota; 0 when the HIS owns the numbers
+	Policy string     // the version it was made under; no other ever judges it
+	Pay    PayMode    // what that policy said
+	Number int        // the number claimed from our own quota; 0 when the HIS owns the numbers
+	Fate   NumberFate // of the Number, once the appointment that is leaving has ended
 
 	State  State
 	Cause  Cause  // why it is leaving or left
@@ -124,10 +125,12 @@ type Appointment struct {
 	PaidAt    time.Time
 	PaidAtHIS bool // the HIS has booked the fee
 	Withdrawn bool // the payment was withdrawn: a late delivery is refused for good
+	Vouched   bool // staff have seen that nothing is in force at the HIS: it is not told again
 
 	CreatedAt time.Time
 	Deadline  time.Time // of the present state; zero for none
-	AskedAt   time.Time // when the HIS was last called for the present intent
+	AskedAt   time.Time // business time at which the HIS was last called
+	SentAt    time.Time // wall clock just before the present intent was committed; its call ends within CallTimeout of it
 	Tries     int       // attempts at the present step, for the back-off
 	DueAt     time.Time // when a worker has to look again; zero for never
 	EndedAt   time.Time // when it reached a terminal state

@@ -14,7 +14,7 @@ type verdict int
 const (
 	found  verdict = iota // the HIS knows the key
 	repeat                // certainly not applied: call again under the same key, or give up
-	blind                 // cannot be asked, but the call may be repeated: it is the only way to find out
+	blind                 // cannot be asked, but the call may be repeated once nothing is under way: the only way to find out
 	later                 // not known yet
 	person                // can neither be asked nor repeated
 )
@@ -31,10 +31,13 @@ type answer struct {
 // a request may still be under way.
 func (d *Desk) ask(ctx context.Context, a Appointment, assurance hospital.Assurance) answer {
 	if !assurance.Queryable {
-		if assurance.Idempotent {
-			return answer{verdict: blind}
+		if !assurance.Idempotent {
+			return answer{verdict: person}
 		}
-		return answer{verdict: person}
+		if silent := d.absent(a, assurance); silent.verdict == later {
+			return silent // a no to a repetition would not speak for the call under way
+		}
+		return answer{verdict: blind}
 	}
 	registration, err := d.find(ctx, a)
 	switch {
@@ -46,13 +49,22 @@ func (d *Desk) ask(ctx context.Context, a Appointment, assurance hospital.Assura
 	return d.absent(a, assurance)
 }
 
+// clockSkew is how far the wall clocks of two hosts may be apart: far more
+// than NTP leaves.
+const clockSkew = time.Second
+
 // absent judges a HIS that knows nothing of the effect.
 func (d *Desk) absent(a Appointment, assurance hospital.Assurance) answer {
-	quiet := a.AskedAt.Add(d.cfg.CallTimeout + assurance.Quiet)
-	if d.cfg.Now().Before(quiet) {
-		return answer{verdict: later, err: errQuiet, again: quiet}
+	if quiet := d.quiet(a, assurance); quiet > 0 {
+		return answer{verdict: later, err: errQuiet, again: d.cfg.Now().Add(quiet)}
 	}
 	return answer{verdict: repeat}
+}
+
+// quiet is how long a request for the present intent may still be under way, by
+// the wall clock: a business clock that leaps does not hurry a network.
+func (d *Desk) quiet(a Appointment, assurance hospital.Assurance) time.Duration {
+	return a.SentAt.Add(d.cfg.CallTimeout + clockSkew + assurance.Quiet).Sub(d.cfg.Wall())
 }
 
 var errQuiet = &hospital.Error{
@@ -72,9 +84,9 @@ func (d *Desk) find(ctx context.Context, a Appointment) (hospital.Registration, 
 // stamp writes the intent anew before the call is repeated: the quiet time
 // begins again, and whoever held the row before can no longer save.
 func (d *Desk) stamp(ctx context.Context, a Appointment) (Appointment, error) {
-	now := d.cfg.Now()
+	now, sent := d.cfg.Now(), d.cfg.Wall()
 	return d.save(ctx, a, move{keep: true, apply: func(a *Appointment) {
-		a.AskedAt, a.DueAt = now, now
+		a.AskedAt, a.SentAt, a.DueAt = now, sent, now
 		a.Tries++
 	}})
 }

@@ -2,6 +2,7 @@ package booking
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/wxhospital/hospital"
@@ -13,8 +14,8 @@ import (
 //
 // TakeOver moves a patient whom another user holds. The proof was the
 // patient's own, so the former holder loses the patient at once and is told
-// (event patient.taken_over); without this path whoever binds first could lock
-// the patient out.
+// (event patient.taken_over names a [Handover]); without this path whoever
+// binds first could lock the patient out.
 type BindRequest struct {
 	Actor    hospital.Actor
 	User     hospital.UserID
@@ -37,19 +38,25 @@ func (d *Desk) Bind(ctx context.Context, request BindRequest) error {
 		return &hospital.Error{Kind: hospital.Invalid, Op: "booking.Bind", Code: "bad_request", Detail: "User and Patient are required"}
 	}
 	now := d.cfg.Now()
-	id := string(request.User)
-	return d.cfg.Store.Bind(ctx, BindCommand{
-		Binding: Binding{User: request.User, Patient: request.Patient, Since: now},
+	id := hospital.NewID("b", now)
+	audit := hospital.AuditEntry{
+		At: now, Actor: request.Actor, Purpose: "binding", Action: "patient.bind", Object: id,
+		Patient: request.Patient, Outcome: "ok", RuleVersion: version,
+	}
+	err = d.cfg.Store.Bind(ctx, BindCommand{
+		ID: id, Binding: Binding{User: request.User, Patient: request.Patient, Since: now},
 		Allow: func(holder hospital.UserID, held int) error {
 			return policy.AllowBind(request.User, holder, held, request.TakeOver)
 		},
 		Events: []hospital.Event{{Kind: "patient.bound", ID: id}},
 		Taken:  []hospital.Event{{Kind: "patient.taken_over", ID: id}},
-		Audit: hospital.AuditEntry{
-			At: now, Actor: request.Actor, Purpose: "binding", Action: "patient.bind", Object: id,
-			Patient: request.Patient, Outcome: "ok", RuleVersion: version,
-		},
+		Audit:  audit,
 	})
+	if errors.Is(err, ErrBindingFull) || errors.Is(err, ErrHeldByAnother) {
+		audit.Object = string(request.User) // the handover that did not come about has no row
+		return d.denied(ctx, audit, err)
+	}
+	return err
 }
 
 // Unbind releases a patient; NotFound when the user does not hold the patient.
@@ -57,28 +64,33 @@ func (d *Desk) Unbind(ctx context.Context, actor hospital.Actor, user hospital.U
 	if err := validActor("booking.Unbind", actor); err != nil {
 		return err
 	}
-	return d.cfg.Store.Unbind(ctx, Binding{User: user, Patient: patient}, hospital.AuditEntry{
+	audit := hospital.AuditEntry{
 		At: d.cfg.Now(), Actor: actor, Purpose: "binding", Action: "patient.unbind", Object: string(user), Patient: patient, Outcome: "ok",
-	})
+	}
+	err := d.cfg.Store.Unbind(ctx, Binding{User: user, Patient: patient}, audit)
+	if hospital.KindOf(err) == hospital.NotFound && err != nil {
+		return d.denied(ctx, audit, err)
+	}
+	return err
 }
 
 // Unlock lets a patient book again after no-shows (解除黑名单). Only staff may,
 // and they give a reason.
 func (d *Desk) Unlock(ctx context.Context, actor hospital.Actor, patient hospital.PatientID, reason string) error {
 	const op = "booking.Unlock"
-	switch {
-	case actor.Kind != hospital.ActorStaff:
-		return &hospital.Error{Kind: hospital.Denied, Op: op, Code: "staff_only"}
-	case reason == "" || patient == "":
-		return &hospital.Error{Kind: hospital.Invalid, Op: op, Code: "bad_request", Detail: "patient and reason are required"}
-	}
 	now := d.cfg.Now()
 	id := hospital.NewID("u", now)
+	audit := hospital.AuditEntry{
+		At: now, Actor: actor, Purpose: reason, Action: "patient.unlock", Object: id, Patient: patient, Outcome: "ok",
+	}
+	if err := d.staffOnly(ctx, op, audit); err != nil {
+		return err
+	}
+	if reason == "" || patient == "" {
+		return &hospital.Error{Kind: hospital.Invalid, Op: op, Code: "bad_request", Detail: "patient and reason are required"}
+	}
 	return d.cfg.Store.Unlock(ctx, UnlockCommand{
-		ID: id, Patient: patient, At: now, Events: []hospital.Event{{Kind: "lock.unlocked", ID: id}},
-		Audit: hospital.AuditEntry{
-			At: now, Actor: actor, Purpose: reason, Action: "patient.unlock", Object: id, Patient: patient, Outcome: "ok",
-		},
+		ID: id, Patient: patient, At: now, Events: []hospital.Event{{Kind: "lock.unlocked", ID: id}}, Audit: audit,
 	})
 }
 
@@ -139,14 +151,25 @@ func (d *Desk) Appointment(ctx context.Context, scope hospital.PatientScope, id 
 
 // Resolve decides an appointment of the manual list: a member of staff has
 // looked at the HIS. Booked: the registration stands. Fulfilled: the visit took
-// place. Cancelling: it is to be given back and refunded.
+// place. Cancelling: it is to be given back and refunded. Cancelled: the HIS has
+// nothing in force, so that only money and number are to be given back; staff
+// vouch for it where the HIS does not answer, and the HIS is not told again.
+//
+// It is Denied for others than staff, Invalid without a reason, Conflict
+// in_progress when the appointment is not on the list or a request for it may
+// still be under way, Conflict in_force when the HIS says that a registration
+// said to be cancelled stands. Cancelling and Cancelled come back as Cancelling
+// with Indeterminate when a far side did not answer: recovery goes on.
 func (d *Desk) Resolve(ctx context.Context, actor hospital.Actor, id string, state State, reason string) (Appointment, error) {
 	const op = "booking.Resolve"
-	switch {
-	case actor.Kind != hospital.ActorStaff:
-		return Appointment{}, &hospital.Error{Kind: hospital.Denied, Op: op, Code: "staff_only"}
-	case reason == "" || state != Booked && state != Fulfilled && state != Cancelling:
-		return Appointment{}, &hospital.Error{Kind: hospital.Invalid, Op: op, Code: "bad_request", Detail: "want booked, fulfilled or cancelling, and a reason"}
+	audit := hospital.AuditEntry{Actor: actor, Purpose: "booking", Action: "appointment.resolve", Object: id}
+	if err := d.staffOnly(ctx, op, audit); err != nil {
+		return Appointment{}, err
+	}
+	if reason == "" || state != Booked && state != Fulfilled && state != Cancelling && state != Cancelled {
+		return Appointment{}, &hospital.Error{
+			Kind: hospital.Invalid, Op: op, Code: "bad_request", Detail: "want booked, fulfilled, cancelling or cancelled, and a reason",
+		}
 	}
 	a, err := d.cfg.Store.Find(ctx, id)
 	if err != nil {
@@ -155,11 +178,21 @@ func (d *Desk) Resolve(ctx context.Context, actor hospital.Actor, id string, sta
 	if a.State != Manual {
 		return a, refuse(ErrInProgress, op, "该记录已不在待人工处理列表中，请刷新。")
 	}
-	if state == Cancelling {
+	switch state {
+	case Cancelling:
 		if a, err = d.leaveFor(ctx, a, ByStaff, reason, nil, actor); err != nil {
 			return a, err
 		}
 		return d.drive(ctx, a, true) // a person has looked: the HIS may be told once more
+	case Cancelled:
+		if err := d.notInForce(ctx, a); err != nil {
+			return a, err
+		}
+		if a, err = d.vouch(ctx, a, reason, actor); err != nil {
+			return a, err
+		}
+		return d.drive(ctx, a, true)
+	case Holding, Held, Confirming, Booked, Settling, Arrived, Fulfilled, Refused, Expired, NoShow, Manual:
 	}
 	var found *hospital.Registration
 	if state == Booked && a.Paid > 0 {
@@ -180,6 +213,30 @@ func (d *Desk) Resolve(ctx context.Context, actor hospital.Actor, id string, sta
 		a.DueAt = d.nextCheck(*a, now)
 	}})
 }
+
+// notInForce refuses a vow that nothing is in force where the HIS says
+// otherwise, or where a request may still be under way that makes it untrue.
+func (d *Desk) notInForce(ctx context.Context, a Appointment) error {
+	const op = "booking.Resolve"
+	sure := d.cfg.Assurances
+	if d.quiet(a, hospital.Assurance{Quiet: max(sure.Hold.Quiet, sure.Confirm.Quiet, sure.Cancel.Quiet, unknownQuiet)}) > 0 {
+		return refuse(ErrInProgress, op, "可能仍有请求在途，请一分钟后在医院系统中再次核实。")
+	}
+	if !sure.Confirm.Queryable {
+		return nil
+	}
+	found, err := d.find(ctx, a)
+	if err == nil && found.State.Live() {
+		return &hospital.Error{
+			Kind: hospital.Conflict, Op: op, Code: "in_force", Detail: "the HIS has the registration in force: resolve as cancelling to give it back",
+		}
+	}
+	return nil // a silent HIS is why staff vouch
+}
+
+// unknownQuiet is how long a request may be under way at a HIS whose adapter
+// declares nothing: longer than a gateway repeats one.
+const unknownQuiet = 30 * time.Second
 
 // standing asks the HIS about a registration that staff say stands: whether it
 // has the fee is nobody's guess.

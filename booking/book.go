@@ -2,6 +2,7 @@ package booking
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/wxhospital/hospital"
@@ -43,23 +44,27 @@ func (d *Desk) Book(ctx context.Context, request BookRequest) (Appointment, erro
 		Schedule: wish.Schedule.ID, Slot: wish.Slot.ID, SlotOpaque: wish.Slot.Opaque,
 		Date: wish.Schedule.Date, Session: wish.Schedule.Session, Start: wish.Slot.Start, End: wish.Slot.End,
 		Policy: version, Pay: policy.Pay.Mode(kind, wish.Payer), State: Holding,
-		CreatedAt: now, AskedAt: now, Deadline: now.Add(d.cfg.ConfirmWithin), DueAt: now,
+		CreatedAt: now, AskedAt: now, SentAt: d.cfg.Wall(), Deadline: now.Add(d.cfg.ConfirmWithin), DueAt: now,
 	}
 	if d.cfg.Cashier == nil {
 		a.Pay = PayAtDesk
 	}
 	wished := a
+	audit := hospital.AuditEntry{
+		At: now, Actor: a.Actor, Purpose: "booking", Action: "appointment.book", Object: a.ID,
+		Patient: a.Patient, Outcome: "ok", RuleVersion: version,
+	}
 	a, err = d.cfg.Store.Sell(ctx, Sale{
 		Appointment: a, Quota: d.cfg.Quota, Lease: d.cfg.Lease,
 		Allow: func(history History) error { return policy.Allow(wish, now, user, history) },
-		Audit: hospital.AuditEntry{
-			At: now, Actor: a.Actor, Purpose: "booking", Action: "appointment.book", Object: a.ID,
-			Patient: a.Patient, Outcome: "ok", RuleVersion: version,
-		},
+		Audit: audit,
 	})
 	if err != nil {
 		if hospital.KindOf(err) == hospital.Indeterminate {
 			return wished, unknown(err) // the commit's answer was lost: recovery finds the row
+		}
+		if errors.Is(err, ErrNotBound) || errors.Is(err, ErrLocked) || errors.Is(err, ErrLimit) {
+			err = d.denied(ctx, audit, err)
 		}
 		return Appointment{}, err
 	}
@@ -195,15 +200,17 @@ func (d *Desk) stepHolding(ctx context.Context, a Appointment, fresh bool) (Appo
 	switch {
 	case err == nil:
 		return d.gotHold(ctx, a, hold)
-	case definite(err), hospital.KindOf(err) == hospital.Unavailable && a.Tries == 0:
+	case a.Tries == 0 && (definite(err) || turnedAway(err)):
 		return d.refused(ctx, a, err)
+	case definite(err): // an earlier call may yet arrive: cancelling makes sure
+		return d.leave(ctx, a, ByRefusal, slotTaken(err))
 	}
 	return d.wait(ctx, a, err)
 }
 
 func (d *Desk) hold(ctx context.Context, a Appointment) (hospital.Hold, error) {
 	var hold hospital.Hold
-	err := d.call(ctx, func(ctx context.Context) (err error) {
+	err := d.send(ctx, a, func(ctx context.Context) (err error) {
 		hold, err = d.cfg.Slots.Hold(ctx, a.holdRequest())
 		return err
 	})
@@ -211,24 +218,41 @@ func (d *Desk) hold(ctx context.Context, a Appointment) (hospital.Hold, error) {
 }
 
 // refused ends an appointment to which the HIS said no, or which certainly
-// never reached it. A number of our own quota that the HIS says is another's
-// is never sold again.
+// never reached it.
 func (d *Desk) refused(ctx context.Context, a Appointment, cause error) (Appointment, error) {
-	fate := FreeNumber
-	if hospital.KindOf(cause) == hospital.Conflict {
-		fate = BurnNumber
-		cause = &hospital.Error{
-			Kind: ErrSlotTaken.Kind, Op: "booking.Book", Code: ErrSlotTaken.Code, Message: ErrSlotTaken.Message, Err: cause,
-		}
-	}
+	cause = slotTaken(cause)
 	now := d.cfg.Now()
-	saved, err := d.save(ctx, a, move{fact: true, number: fate, cause: cause, events: []string{"appt.refused"}, apply: func(a *Appointment) {
+	saved, err := d.save(ctx, a, move{number: fateAfter(cause), cause: cause, events: []string{"appt.refused"}, apply: func(a *Appointment) {
 		a.end(Refused, ByRefusal, outcome(cause), now)
 	}})
 	if err != nil {
 		return saved, err
 	}
 	return saved, cause
+}
+
+// slotTaken gives a HIS's Conflict our own code and sentence; other errors pass.
+func slotTaken(err error) error {
+	if hospital.KindOf(err) != hospital.Conflict || hospital.CodeOf(err) == ErrSuspended.Code {
+		return err
+	}
+	return &hospital.Error{
+		Kind: ErrSlotTaken.Kind, Op: "booking.Book", Code: ErrSlotTaken.Code, Message: ErrSlotTaken.Message, Err: err,
+	}
+}
+
+// fateAfter is what becomes of a number of our own quota once the HIS has
+// refused it. One that is another's is never sold again. One refused for any
+// other reason is sold after all others: the reason may lie in the number, and
+// sold first it would be refused to every patient in turn.
+func fateAfter(refusal error) NumberFate {
+	switch {
+	case refusal == nil, turnedAway(refusal):
+		return FreeNumber
+	case hospital.CodeOf(refusal) == ErrSlotTaken.Code:
+		return BurnNumber
+	}
+	return DeferNumber
 }
 
 func (d *Desk) gotHold(ctx context.Context, a Appointment, hold hospital.Hold) (Appointment, error) {
@@ -239,10 +263,10 @@ func (d *Desk) gotHold(ctx context.Context, a Appointment, hold hospital.Hold) (
 	if err != nil {
 		return a, err
 	}
-	now := d.cfg.Now()
+	now, sent := d.cfg.Now(), d.cfg.Wall()
 	until := now.Add(time.Duration(policy.Pay.HoldMinutes) * time.Minute)
 	return d.save(ctx, a, move{fact: true, keep: true, apply: func(a *Appointment) {
-		a.Hold, a.Tries, a.AskedAt = hold, 0, now
+		a.Hold, a.Tries, a.AskedAt, a.SentAt = hold, 0, now, sent
 		if a.Pay == PayBeforeConfirm && a.FeeOnline() {
 			a.State = Held
 			a.Deadline = earlier(until, holdExpiry(*a, until))

@@ -33,6 +33,14 @@ func (d *Desk) Cancel(ctx context.Context, request CancelRequest) (Appointment, 
 		return Appointment{}, absentAlike("booking.Cancel", err)
 	}
 	if err := d.mayCancel(ctx, a, request); err != nil {
+		switch hospital.KindOf(err) {
+		case hospital.Denied, hospital.NotFound, hospital.Rejected:
+			err = d.denied(ctx, hospital.AuditEntry{
+				Actor: request.Actor, Purpose: "booking", Action: "appointment.cancel", Object: a.ID,
+				Patient: a.Patient, RuleVersion: a.Policy,
+			}, err)
+		case hospital.Internal, hospital.Invalid, hospital.Conflict, hospital.Unavailable, hospital.Indeterminate:
+		}
 		return Appointment{}, err
 	}
 	switch a.State {
@@ -118,11 +126,28 @@ func (d *Desk) leave(ctx context.Context, a Appointment, cause Cause, why error)
 }
 
 func (d *Desk) leaveFor(ctx context.Context, a Appointment, cause Cause, reason string, why error, actor hospital.Actor) (Appointment, error) {
-	now := d.cfg.Now()
-	return d.save(ctx, a, move{keep: true, cause: why, actor: actor, apply: func(a *Appointment) {
-		a.State, a.Cause, a.Reason = Cancelling, cause, reason
-		a.Deadline, a.AskedAt, a.DueAt, a.Tries = now.Add(d.cfg.GiveUpAfter), now, now, 0
+	leaving := d.leaving(cause, reason, why)
+	return d.save(ctx, a, move{keep: true, cause: why, actor: actor, apply: leaving})
+}
+
+// vouch starts to give back what staff vouch the HIS has not in force.
+func (d *Desk) vouch(ctx context.Context, a Appointment, reason string, actor hospital.Actor) (Appointment, error) {
+	leaving := d.leaving(ByStaff, reason, nil)
+	return d.save(ctx, a, move{keep: true, actor: actor, apply: func(a *Appointment) {
+		leaving(a)
+		a.Vouched = true
 	}})
+}
+
+func (d *Desk) leaving(cause Cause, reason string, why error) func(*Appointment) {
+	now, sent := d.cfg.Now(), d.cfg.Wall()
+	return func(a *Appointment) {
+		a.State, a.Cause, a.Reason, a.Vouched = Cancelling, cause, reason, false
+		if a.Fate != BurnNumber {
+			a.Fate = fateAfter(why)
+		}
+		a.Deadline, a.AskedAt, a.SentAt, a.DueAt, a.Tries = now.Add(d.cfg.GiveUpAfter), now, sent, now, 0
+	}
 }
 
 // stepCancelling gives a number back in the order that cannot lose money or
@@ -141,11 +166,15 @@ func (d *Desk) stepCancelling(ctx context.Context, a Appointment, fresh bool) (A
 			return d.wait(ctx, a, err)
 		}
 	}
-	switch gone, saved, err := d.giveBack(ctx, a, fresh); {
-	case err != nil:
-		return saved, err
-	case !gone:
-		return saved, nil
+	if !a.Vouched {
+		switch gone, saved, err := d.giveBack(ctx, a, fresh); {
+		case err != nil:
+			return saved, err
+		case !gone:
+			return saved, nil
+		default:
+			a = saved
+		}
 	}
 	if paid {
 		err := d.call(ctx, func(ctx context.Context) error {
@@ -156,7 +185,7 @@ func (d *Desk) stepCancelling(ctx context.Context, a Appointment, fresh bool) (A
 		}
 	}
 	now := d.cfg.Now()
-	return d.save(ctx, a, move{number: FreeNumber, events: []string{leftEvent(a.Cause)}, apply: func(a *Appointment) {
+	return d.save(ctx, a, move{number: a.Fate, events: []string{leftEvent(a.Cause)}, apply: func(a *Appointment) {
 		a.end(a.Cause.end(), a.Cause, a.Reason, now)
 	}})
 }
@@ -190,12 +219,14 @@ func (d *Desk) giveBack(ctx context.Context, a Appointment, fresh bool) (bool, A
 			saved, err := d.unanswered(ctx, a, answer)
 			return false, saved, err
 		}
+	}
+	if !fresh || d.left(a) < d.cfg.CallTimeout/2 { // the cashier took its time
 		var err error
 		if a, err = d.stamp(ctx, a); err != nil {
 			return false, a, err
 		}
 	}
-	err := d.call(ctx, func(ctx context.Context) error { return d.cfg.Slots.Cancel(ctx, a.Key()) })
+	err := d.send(ctx, a, func(ctx context.Context) error { return d.cfg.Slots.Cancel(ctx, a.Key()) })
 	switch {
 	case err == nil, hospital.KindOf(err) == hospital.NotFound:
 		return true, a, nil
@@ -234,7 +265,7 @@ func (d *Desk) stays(ctx context.Context, a Appointment, refusal error) (bool, A
 		return false, saved, err
 	}
 	now := d.cfg.Now()
-	saved, err := d.save(ctx, a, move{fact: true, cause: refusal, apply: func(a *Appointment) {
+	saved, err := d.save(ctx, a, move{cause: refusal, apply: func(a *Appointment) {
 		a.learnPayment(found)
 		if state == Fulfilled {
 			a.end(Fulfilled, "", "", now)

@@ -96,9 +96,9 @@ func (d *Desk) tell(ctx context.Context, a Appointment, delivery hospital.Delive
 	if delivery.Amount != a.Hold.Fee {
 		return false, rejectPayment("booking.Deliver", "wrong_amount")
 	}
-	now := d.cfg.Now()
+	now, sent := d.cfg.Now(), d.cfg.Wall()
 	a, err := d.save(ctx, a, move{keep: true, apply: func(a *Appointment) {
-		a.State, a.AskedAt, a.DueAt, a.Tries = state, now, now, 0
+		a.State, a.AskedAt, a.SentAt, a.DueAt, a.Tries = state, now, sent, now, 0
 		a.Paid, a.Receipt, a.Channel = delivery.Amount, delivery.Receipt, delivery.Channel
 		a.TradeNo, a.PaidAt = delivery.TradeNo, delivery.PaidAt
 		a.Deadline = d.confirmUntil(*a, now)

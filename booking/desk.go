@@ -61,10 +61,15 @@ type Config struct {
 	// owns the numbers.
 	Quota bool
 
-	Now    func() time.Time // business clock; required
-	Logger *slog.Logger     // nil discards
+	Now func() time.Time // business clock: rules, deadlines, dates; required
+	// Wall is the clock of the host, for what networks and processes do: how
+	// long a call may take and how long a lost request may still be under way.
+	// Hosts that share a store keep it within clockSkew of each other. Default
+	// time.Now.
+	Wall   func() time.Time
+	Logger *slog.Logger // nil discards
 
-	CallTimeout   time.Duration // of one call of the HIS or the cashier; default 5 s
+	CallTimeout   time.Duration // of one call of the HIS or the cashier, of the HIS counted from its intent; default 5 s
 	Lease         time.Duration // wall time a worker keeps a row; default 30 s, more than twice CallTimeout
 	ConfirmWithin time.Duration // how long a confirmation may stay unknown; default 10 min
 	GiveUpAfter   time.Duration // how long a cancellation may stay unknown until a person is asked; default 12 h
@@ -80,6 +85,7 @@ type Desk struct {
 	cfg Config
 
 	policies policyBook
+	denials  denials
 	stopsMu  sync.Mutex
 	stopsDue time.Time
 }
@@ -111,6 +117,8 @@ func New(config Config) (*Desk, error) {
 		return bad("Config.Slots is nil")
 	case config.Now == nil:
 		return bad("Config.Now is nil")
+	case needsTombstone(config.Assurances.Hold):
+		return bad("Config.Assurances.Hold: a hold whose answer was lost is given up by cancelling, so it has to be Cancellable")
 	case !defaults(&config.CallTimeout, 5*time.Second):
 		return bad("Config.CallTimeout is negative")
 	case !defaults(&config.Lease, 30*time.Second):
@@ -133,7 +141,17 @@ func New(config Config) (*Desk, error) {
 	if config.Logger == nil {
 		config.Logger = slog.New(slog.DiscardHandler)
 	}
+	if config.Wall == nil {
+		config.Wall = time.Now
+	}
 	return &Desk{cfg: config}, nil
+}
+
+// needsTombstone reports whether a hold of unknown outcome would be given up by
+// a cancel that does not keep it from arriving later. A hold that can neither be
+// asked about nor repeated is never given up: it goes to a person.
+func needsTombstone(hold hospital.Assurance) bool {
+	return (hold.Queryable || hold.Idempotent) && !hold.Cancellable
 }
 
 // PayWith gives the desk its cashier when it could not be in the Config, because
@@ -156,15 +174,47 @@ func (d *Desk) call(ctx context.Context, f func(context.Context) error) error {
 	return f(ctx)
 }
 
+// send makes a call that changes something at the HIS. The intent that allows
+// it was committed at SentAt, and everybody who asks the HIS later counts on
+// the call being over CallTimeout after that. So the call has what is left of
+// it, and a worker that was stopped in between does not call at all: somebody
+// may have taken the row over and told others "never". Unavailable
+// intent_expired is such a call.
+func (d *Desk) send(ctx context.Context, a Appointment, f func(context.Context) error) error {
+	left := d.left(a)
+	if left <= 0 {
+		return &hospital.Error{
+			Kind: hospital.Unavailable, Op: "booking.Desk", Code: "intent_expired",
+			Detail: "the intent is older than CallTimeout; nothing was sent",
+		}
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), left)
+	defer cancel()
+	return f(ctx)
+}
+
+// left is how long a call for the present intent may still take.
+func (d *Desk) left(a Appointment) time.Duration {
+	return min(d.cfg.CallTimeout-d.cfg.Wall().Sub(a.SentAt), d.cfg.CallTimeout)
+}
+
 // definite reports whether the far side certainly said no: it acted on the
-// request and refused it.
+// request and refused it. Denied is not among them: the far side did not let us
+// in, which says nothing of an earlier call whose answer was lost.
 func definite(err error) bool {
 	switch hospital.KindOf(err) {
-	case hospital.Invalid, hospital.Denied, hospital.NotFound, hospital.Conflict, hospital.Rejected:
+	case hospital.Invalid, hospital.NotFound, hospital.Conflict, hospital.Rejected:
 		return true
-	case hospital.Internal, hospital.Unavailable, hospital.Indeterminate:
+	case hospital.Internal, hospital.Denied, hospital.Unavailable, hospital.Indeterminate:
 	}
 	return false
+}
+
+// turnedAway reports whether this one call certainly was not applied, although
+// the far side did not judge it.
+func turnedAway(err error) bool {
+	kind := hospital.KindOf(err)
+	return kind == hospital.Unavailable || kind == hospital.Denied
 }
 
 // move is one step of an appointment, as it is saved.
@@ -172,7 +222,7 @@ type move struct {
 	apply  func(*Appointment)
 	number NumberFate
 	keep   bool // the row stays with this worker: a call follows
-	fact   bool // something the HIS said: holds whoever learned it
+	fact   bool // a yes of the HIS to Hold or Confirm: holds whoever learned it, and however late
 	actor  hospital.Actor
 	events []string // kinds of event
 	cause  error    // why, for the audit row
@@ -183,12 +233,14 @@ const maxMerges = 8
 
 // save commits the move. When somebody else changed the row first, a fact is
 // merged into the newer row if that still is in the same state or on the
-// manual list; a decision is not, and save returns ErrStale.
+// manual list, and about the same payment; a decision is not, and save returns
+// ErrStale. A no of the HIS is no fact: whoever took the row over may have
+// called again since and been told yes, and finds out by itself if not.
 func (d *Desk) save(ctx context.Context, a Appointment, m move) (Appointment, error) {
 	// What the HIS said must be written down although the patient closed the page.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), d.cfg.CallTimeout)
 	defer cancel()
-	from := a.State
+	from, receipt := a.State, a.Receipt
 	for range maxMerges {
 		next := a
 		m.apply(&next)
@@ -202,7 +254,7 @@ func (d *Desk) save(ctx context.Context, a Appointment, m move) (Appointment, er
 		if a, err = d.cfg.Store.Find(ctx, a.ID); err != nil {
 			return a, err
 		}
-		if a.State != from && a.State != Manual {
+		if a.State != from && a.State != Manual || a.Receipt != receipt {
 			return a, ErrStale
 		}
 	}

@@ -50,7 +50,7 @@ func newClinic(t *testing.T, edit func(*booking.Config)) *clinic {
 	require.NoError(t, err)
 	version, err := booking.NewPolicyVersion(body, "preset", morning.Add(-time.Hour))
 	require.NoError(t, err)
-	require.NoError(t, c.desk.Publish(t.Context(), version))
+	require.NoError(t, c.desk.Publish(t.Context(), hospital.System("setup"), version))
 	c.patient = c.person(func(p hospital.Patient) bool { return p.Payer == hospital.SelfPay })
 	c.bind(c.patient)
 	return c
@@ -64,7 +64,7 @@ func (c *clinic) restart() {
 	c.mu.Unlock()
 	system := c.line.System()
 	config := booking.Config{
-		Store: c.store, Slots: system.Registrar, Cashier: c.cashier, Stops: system.Scheduling, Now: c.Now,
+		Store: c.store, Slots: system.Registrar, Cashier: c.cashier, Stops: system.Scheduling, Now: c.Now, Wall: c.Wall,
 		Assurances: booking.Assurances{
 			Hold: system.Assurances.Hold, Confirm: system.Assurances.Confirm, Cancel: system.Assurances.Cancel,
 		},
@@ -93,10 +93,15 @@ func (c *clinic) Wall() time.Time {
 // pass lets time go by and the desk do what is due.
 func (c *clinic) pass(d time.Duration) {
 	c.Helper()
-	c.mu.Lock()
-	c.now, c.wall = c.now.Add(d), c.wall.Add(d)
-	c.mu.Unlock()
+	c.leap(d, d)
 	c.advance()
+}
+
+// leap moves the clocks alone.
+func (c *clinic) leap(business, wall time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now, c.wall = c.now.Add(business), c.wall.Add(wall)
 }
 
 func (c *clinic) advance() {
@@ -351,6 +356,9 @@ func TestAFeeThatMayBeBookedIsNotGivenBackUnasked(t *testing.T) {
 	delivery, _ := c.cashier.Pay(a.ChargeKey())
 	c.line.LoseAnswers(histest.OpConfirm, 1)
 	require.Equal(t, hospital.Indeterminate, hospital.KindOf(c.deliver(delivery)))
+	require.Equal(t, hospital.Indeterminate, hospital.KindOf(c.desk.Withdraw(t.Context(), a.ChargeKey())), "the call may be under way")
+	require.Equal(t, 1, c.line.Calls(histest.OpConfirm)-1, "so a repetition would tell nothing")
+	c.leap(0, 10*time.Second)
 	require.Equal(t, hospital.Conflict, hospital.KindOf(c.desk.Withdraw(t.Context(), a.ChargeKey())), "the call itself tells: it is booked")
 	require.Equal(t, a.Hold.Fee, c.registered(a).Paid)
 }

@@ -33,7 +33,7 @@ func ExampleDesk_Book() {
 	}
 	rules, _ := booking.Preset("wuxi2018")
 	version, _ := booking.NewPolicyVersion(rules, "preset", now())
-	fmt.Println(desk.Publish(ctx, version))
+	fmt.Println(desk.Publish(ctx, hospital.System("setup"), version))
 
 	user := hospital.Actor{Kind: hospital.ActorUser, ID: "u1", Entry: hospital.EntryWeChat}
 	patient := his0.People()[0]

@@ -269,9 +269,18 @@ func (p *Policy) validate() error {
 		within("no_show.steps", len(p.NoShow.Steps), 0, maxLockSteps),
 		within("calendar.holidays", len(p.Calendar.Holidays), 0, maxCalendarDays),
 		within("calendar.workdays", len(p.Calendar.Workdays), 0, maxCalendarDays),
-		p.validateName(), p.validateModes(), p.validateNoShow(), p.validateSessions(), p.validateCalendar(),
+		p.validateCloses(), p.validateName(), p.validateModes(), p.validateNoShow(), p.validateSessions(), p.validateCalendar(),
 	}
 	return errors.Join(slices.DeleteFunc(checks, func(err error) bool { return err == nil })...)
+}
+
+// validateCloses refuses a missing closing hour: read as midnight it would
+// quietly close every booking for tomorrow.
+func (p *Policy) validateCloses() error {
+	if p.Advance.Closes == 0 && (p.Advance.Expert.Days > 0 || p.Advance.Ordinary.Days > 0) {
+		return errors.New(`advance.closes: required; "24:00" leaves it open until midnight`)
+	}
+	return nil
 }
 
 func (p *Policy) validateName() error {
@@ -328,6 +337,9 @@ func (p *Policy) validateNoShow() error {
 			return fmt.Errorf("no_show.steps[%d].days: more than %d", i, maxLockDays)
 		}
 		previous = step.Strikes
+	}
+	if len(rules.Steps) > 0 && len(rules.Scope) == 0 {
+		return errors.New("no_show.scope: required with steps; a lock on no kind of visit locks nobody")
 	}
 	for _, kind := range rules.Scope {
 		if kind != hospital.Advance && kind != hospital.SameDay {

@@ -101,12 +101,21 @@ func (d *Desk) Policy(ctx context.Context) (Policy, string, error) {
 }
 
 // Publish puts a policy version in force from its ValidFrom on. Appointments
-// made before keep theirs.
-func (d *Desk) Publish(ctx context.Context, version PolicyVersion) error {
+// made before keep theirs. Only staff and the system's import may; it is Denied
+// for others, Invalid where [ParsePolicy] is, and Conflict for another body
+// under the same version.
+func (d *Desk) Publish(ctx context.Context, actor hospital.Actor, version PolicyVersion) error {
+	audit := hospital.AuditEntry{
+		At: d.cfg.Now(), Actor: actor, Purpose: "policy", Action: "policy.publish", Object: version.Version,
+		Outcome: "ok", RuleVersion: version.Version,
+	}
+	if err := d.staffOnly(ctx, "booking.Publish", audit, hospital.ActorSystem); err != nil {
+		return err
+	}
 	if _, err := ParsePolicy(version.Body); err != nil {
 		return err
 	}
-	if err := d.cfg.Store.Publish(ctx, version); err != nil {
+	if err := d.cfg.Store.Publish(ctx, version, audit); err != nil {
 		return err
 	}
 	_, err := d.versions(ctx, d.cfg.Now(), true)

@@ -241,7 +241,7 @@ func TestAnAppointmentIsNeverJudgedByANewerPolicy(t *testing.T) {
 	require.NoError(t, err)
 	version, err := booking.NewPolicyVersion(body, "preset", c.Now())
 	require.NoError(t, err)
-	require.NoError(t, c.desk.Publish(t.Context(), version))
+	require.NoError(t, c.desk.Publish(t.Context(), hospital.System("setup"), version))
 	c.restart()
 	c.pass(15*time.Hour + 30*time.Minute) // 23:00: too late under the new policy, in time under the old
 	next, err := c.desk.Book(t.Context(), booking.BookRequest{Actor: c.actor(), Wish: c.wish(3)})

@@ -30,7 +30,7 @@ func TestRunLetsAnUnpaidNumberGoByItself(t *testing.T) {
 		require.NoError(t, err)
 		version, err := booking.NewPolicyVersion(body, "preset", time.Now())
 		require.NoError(t, err)
-		require.NoError(t, desk.Publish(t.Context(), version))
+		require.NoError(t, desk.Publish(t.Context(), hospital.System("setup"), version))
 		ctx, stop := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
 		go func() { ended <- desk.Run(ctx) }()
@@ -47,7 +47,7 @@ func TestRunLetsAnUnpaidNumberGoByItself(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, booking.Expired, a.State)
 		stop()
-		require.ErrorIs(t, <-ended, context.Canceled)
+		require.NoError(t, <-ended)
 		require.NoError(t, h.Close())
 	})
 }
@@ -64,6 +64,8 @@ func TestABadConfigurationNamesTheField(t *testing.T) {
 		"Config.CallTimeout is negative": func(c *booking.Config) { c.CallTimeout = -1 },
 		"more than twice CallTimeout":    func(c *booking.Config) { c.Lease = 10 * time.Second },
 		"Config.Batch is negative":       func(c *booking.Config) { c.Batch = -1 },
+		"has to be Cancellable":          func(c *booking.Config) { c.Assurances.Hold = hospital.Assurance{Queryable: true} },
+		"Hold: a hold whose answer":      func(c *booking.Config) { c.Assurances.Hold = hospital.Assurance{Idempotent: true} },
 	} {
 		config := good()
 		spoil(&config)

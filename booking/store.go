@@ -2,6 +2,7 @@ package booking
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/wxhospital/hospital"
@@ -18,6 +19,7 @@ type Store interface {
 	Policies
 	Quotas
 	Bindings
+	Records
 }
 
 // Appointments is the part of the store that the saga needs.
@@ -32,11 +34,13 @@ type Appointments interface {
 	// otherwise, Internal for a move that State.MayBecome forbids.
 	Save(ctx context.Context, change Change) (Appointment, error)
 	// Lease gives up to N due appointments to this worker alone for a while; it
-	// raises their Version, so whoever held them before can no longer save.
+	// raises their Version, so whoever held them before can no longer save. A row
+	// that cannot be read is put aside for an operator and holds up no other.
 	Lease(ctx context.Context, lease Lease) ([]Appointment, error)
 	// Find returns one appointment; NotFound.
 	Find(ctx context.Context, id string) (Appointment, error)
-	// List returns appointments, the newest first.
+	// List returns appointments, the newest first. Rows that cannot be read are
+	// left out and reported by an Internal error that comes with the others.
 	List(ctx context.Context, query Query) ([]Appointment, error)
 }
 
@@ -63,9 +67,10 @@ type NumberFate int
 
 // The fates of a number.
 const (
-	KeepNumber NumberFate = iota
-	FreeNumber            // it can be sold again
-	BurnNumber            // the HIS says it is another's: never sell it again
+	KeepNumber  NumberFate = iota
+	FreeNumber             // it can be sold again, before numbers never sold
+	DeferNumber            // it can be sold again, after all others
+	BurnNumber             // the HIS says it is another's: never sell it again
 )
 
 // Lease is the command that takes due work.
@@ -92,9 +97,9 @@ const (
 
 // Policies keeps the rules.
 type Policies interface {
-	// Publish adds a version. The same version again is nil; another body under
-	// the same version is Conflict.
-	Publish(ctx context.Context, version PolicyVersion) error
+	// Publish adds a version with its audit row. The same version again is nil
+	// and writes nothing; another body under the same version is Conflict.
+	Publish(ctx context.Context, version PolicyVersion, audit hospital.AuditEntry) error
 	// PolicyVersions returns all versions, the oldest first.
 	PolicyVersions(ctx context.Context) ([]PolicyVersion, error)
 }
@@ -110,10 +115,36 @@ type QuotaSlot struct {
 type Quotas interface {
 	// Grant adds slots. A slot granted before keeps its numbers and gains those
 	// that are new, so granting again is harmless.
-	Grant(ctx context.Context, slots []QuotaSlot) error
+	Grant(ctx context.Context, slots []QuotaSlot, audit hospital.AuditEntry) error
+	// Recall takes unsold numbers out of the quota, under the lock by which they
+	// are sold, and returns them. NotFound for a slot never granted.
+	Recall(ctx context.Context, recall QuotaRecall, audit hospital.AuditEntry) ([]int, error)
 	// QuotaLeft returns how many numbers of each slot are free; slots never
 	// granted are absent.
 	QuotaLeft(ctx context.Context, slots []hospital.SlotID) (map[hospital.SlotID]int, error)
+}
+
+// QuotaRecall is the hospital taking numbers back. Only what is not sold can be
+// taken: the numbers that Recall does not return are patients'. A number that
+// was taken is ours again once it is granted again.
+type QuotaRecall struct {
+	Slot    hospital.SlotID
+	Numbers []int // these; or
+	Last    int   // so many at the end of the order of sale
+}
+
+// Choose returns which of the unsold numbers, in the order of sale, are taken.
+func (r QuotaRecall) Choose(unsold []int) []int {
+	if len(r.Numbers) == 0 {
+		return unsold[max(0, len(unsold)-r.Last):]
+	}
+	var chosen []int
+	for _, number := range unsold {
+		if slices.Contains(r.Numbers, number) {
+			chosen = append(chosen, number)
+		}
+	}
+	return chosen
 }
 
 // Binding ties a patient to the one user who may act for the patient.
@@ -138,8 +169,36 @@ type Bindings interface {
 	Unlock(ctx context.Context, command UnlockCommand) error
 }
 
+// Records keeps what events and audit rows name.
+type Records interface {
+	// Handover returns what a patient.bound or patient.taken_over event names;
+	// NotFound.
+	Handover(ctx context.Context, id string) (Handover, error)
+	// Unlocked returns what a lock.unlocked event names; NotFound.
+	Unlocked(ctx context.Context, id string) (Unlocking, error)
+	// Record writes an audit row of something that had no effect.
+	Record(ctx context.Context, entry hospital.AuditEntry) error
+}
+
+// Handover is one binding as it came about. It stays when the binding is gone.
+type Handover struct {
+	ID      string
+	Patient hospital.PatientID
+	User    hospital.UserID // holds the patient from then on
+	Former  hospital.UserID // held the patient until then; "" for nobody
+	At      time.Time
+}
+
+// Unlocking is one act of forgiving a patient's no-shows.
+type Unlocking struct {
+	ID      string
+	Patient hospital.PatientID
+	At      time.Time
+}
+
 // BindCommand is the command that binds. Allow is pure.
 type BindCommand struct {
+	ID      string // ours, of the Handover
 	Binding Binding
 	Allow   func(holder hospital.UserID, held int) error
 	Events  []hospital.Event

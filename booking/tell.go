@@ -18,7 +18,7 @@ func (d *Desk) stepTelling(ctx context.Context, a Appointment, fresh bool) (Appo
 
 func (d *Desk) tellHIS(ctx context.Context, a Appointment) (Appointment, error) {
 	var registration hospital.Registration
-	err := d.call(ctx, func(ctx context.Context) (err error) {
+	err := d.send(ctx, a, func(ctx context.Context) (err error) {
 		registration, err = d.cfg.Slots.Confirm(ctx, a.confirmRequest())
 		return err
 	})
@@ -87,14 +87,14 @@ func (d *Desk) reclaim(ctx context.Context, a Appointment) (Appointment, error) 
 	hold, err := d.hold(ctx, a)
 	switch {
 	case err == nil && hold.Patient == a.Patient:
-		now := d.cfg.Now()
+		now, sent := d.cfg.Now(), d.cfg.Wall()
 		return d.save(ctx, a, move{fact: true, keep: true, apply: func(a *Appointment) {
-			a.Hold, a.AskedAt = hold, now
+			a.Hold, a.AskedAt, a.SentAt = hold, now, sent
 		}})
 	case err == nil:
 		return d.leave(ctx, a, ByRefusal, errWrongPatient())
 	case definite(err):
-		return d.leave(ctx, a, ByRefusal, err)
+		return d.leave(ctx, a, ByRefusal, slotTaken(err))
 	}
 	return d.wait(ctx, a, err)
 }
@@ -143,10 +143,10 @@ func (d *Desk) told(ctx context.Context, a Appointment, registration hospital.Re
 // leaves; a firm one stays, unpaid, and the payment goes back.
 func (d *Desk) untold(ctx context.Context, a Appointment, cause error) (Appointment, error) {
 	if a.State == Confirming {
-		return d.leave(ctx, a, ByRefusal, cause)
+		return d.leave(ctx, a, ByRefusal, slotTaken(cause))
 	}
 	now := d.cfg.Now()
-	saved, err := d.save(ctx, a, move{fact: true, cause: cause, apply: func(a *Appointment) {
+	saved, err := d.save(ctx, a, move{cause: cause, apply: func(a *Appointment) {
 		a.State, a.Deadline, a.Tries = Booked, time.Time{}, 0
 		a.forgetPayment()
 		a.DueAt = d.nextCheck(*a, now)

@@ -108,7 +108,7 @@ func (d *Desk) attended(ctx context.Context, a Appointment, found hospital.Regis
 // it cannot be asked.
 func (d *Desk) visited(ctx context.Context, a Appointment, state State, found *hospital.Registration, reason string) (Appointment, error) {
 	now := d.cfg.Now()
-	return d.save(ctx, a, move{fact: true, events: []string{"appt." + string(state)}, apply: func(a *Appointment) {
+	return d.save(ctx, a, move{events: []string{"appt." + string(state)}, apply: func(a *Appointment) {
 		if found != nil {
 			a.learnPayment(*found)
 		}
@@ -138,7 +138,7 @@ func (d *Desk) strike(ctx context.Context, a Appointment) (Appointment, error) {
 	if _, after := policy.Lockout(now, history); after && !before {
 		events = append(events, "lock.locked")
 	}
-	return d.save(ctx, a, move{fact: true, events: events, apply: func(a *Appointment) { a.end(NoShow, "", "", now) }})
+	return d.save(ctx, a, move{events: events, apply: func(a *Appointment) { a.end(NoShow, "", "", now) }})
 }
 
 // forgotten handles a HIS that no longer knows a firm registration: it was
@@ -177,12 +177,8 @@ func (d *Desk) silent(ctx context.Context, a Appointment, cause error) (Appointm
 // error is the first one met, after all were tried: Conflict in_progress means
 // that a call is under way for some, so suspend again; the poll of Stops does.
 func (d *Desk) Suspend(ctx context.Context, actor hospital.Actor, schedule hospital.ScheduleID, reason string) (int, error) {
-	live, err := d.cfg.Store.List(ctx, Query{Schedule: schedule, States: []State{Holding, Held, Confirming, Booked, Settling, Arrived}, Limit: MaxListLimit})
-	if err != nil {
-		return 0, err
-	}
-	var first error
-	reached := 0
+	live, first := d.cfg.Store.List(ctx, Query{Schedule: schedule, States: []State{Holding, Held, Confirming, Booked, Settling, Arrived}, Limit: MaxListLimit})
+	reached := 0 // a row that cannot be read does not keep the others waiting
 	for _, a := range live {
 		_, err := d.Cancel(ctx, CancelRequest{ID: a.ID, Actor: actor, Cause: BySuspended, Reason: reason})
 		switch {

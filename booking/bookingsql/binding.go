@@ -38,6 +38,11 @@ func (s *Store) Bind(ctx context.Context, command booking.BindCommand) error {
 		if err != nil {
 			return err
 		}
+		_, err = tx.Exec("INSERT INTO booking_handovers (id, patient, holder, former, at) VALUES ($1, $2, $3, $4, $5)",
+			command.ID, patient, user, holder, millis(command.Binding.Since))
+		if err != nil {
+			return err
+		}
 		events := command.Events
 		if holder != "" {
 			events = slices.Concat(events, command.Taken)
@@ -136,6 +141,42 @@ func (s *Store) Unlock(ctx context.Context, command booking.UnlockCommand) error
 		}
 		return sqldb.AppendAudit(tx, command.Audit)
 	})
+}
+
+// Handover implements booking.Records.
+func (s *Store) Handover(ctx context.Context, id string) (booking.Handover, error) {
+	handover := booking.Handover{ID: id}
+	err := s.db.Read(ctx, func(tx *sqldb.Tx) error {
+		var at int64
+		err := tx.QueryRow("SELECT patient, holder, former, at FROM booking_handovers WHERE id = $1", id).
+			Scan(&handover.Patient, &handover.User, &handover.Former, &at)
+		handover.At = instant(at)
+		return err
+	})
+	if missing(err) {
+		return booking.Handover{}, notFound("Handover")
+	}
+	return handover, err
+}
+
+// Unlocked implements booking.Records.
+func (s *Store) Unlocked(ctx context.Context, id string) (booking.Unlocking, error) {
+	unlocking := booking.Unlocking{ID: id}
+	err := s.db.Read(ctx, func(tx *sqldb.Tx) error {
+		var at int64
+		err := tx.QueryRow("SELECT patient, at FROM booking_unlocks WHERE id = $1", id).Scan(&unlocking.Patient, &at)
+		unlocking.At = instant(at)
+		return err
+	})
+	if missing(err) {
+		return booking.Unlocking{}, notFound("Unlocked")
+	}
+	return unlocking, err
+}
+
+// Record implements booking.Records.
+func (s *Store) Record(ctx context.Context, entry hospital.AuditEntry) error {
+	return s.db.Write(ctx, func(tx *sqldb.Tx) error { return sqldb.AppendAudit(tx, entry) })
 }
 
 // instant is the time of Unix milliseconds in China; 0 is the zero time.

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/wxhospital/hospital"
 	"github.com/wxhospital/hospital/booking"
 	"github.com/wxhospital/hospital/internal/sqldb"
 )
@@ -13,16 +14,25 @@ import (
 const policyKind = "booking.policy"
 
 // Publish implements booking.Policies.
-func (s *Store) Publish(ctx context.Context, version booking.PolicyVersion) error {
+func (s *Store) Publish(ctx context.Context, version booking.PolicyVersion, audit hospital.AuditEntry) error {
 	return s.db.Write(ctx, func(tx *sqldb.Tx) error {
+		var known bool
+		err := tx.QueryRow("SELECT EXISTS (SELECT 1 FROM config_versions WHERE kind = $1 AND version = $2)", policyKind, version.Version).Scan(&known)
+		if err != nil {
+			return err
+		}
 		now, err := tx.Now()
 		if err != nil {
 			return err
 		}
-		return sqldb.Publish(tx, sqldb.Version{
+		err = sqldb.Publish(tx, sqldb.Version{
 			Kind: policyKind, Version: version.Version, Body: string(version.Body), Source: version.Source,
 			ValidFrom: version.ValidFrom, CreatedAt: time.UnixMilli(now),
 		})
+		if err != nil || known {
+			return err
+		}
+		return sqldb.AppendAudit(tx, audit)
 	})
 }
 

@@ -96,41 +96,6 @@ func sell(tx *sqldb.Tx, sale booking.Sale) (sold booking.Appointment, refused, e
 	return a, nil, sqldb.AppendAudit(tx, sale.Audit)
 }
 
-// takeNumber claims a number of our quota: one that came back, otherwise the
-// next never sold. The counter row is the line in which buyers wait.
-func takeNumber(tx *sqldb.Tx, slot hospital.SlotID) (int, error) {
-	var numbers string
-	var granted, taken int
-	err := tx.QueryRow("SELECT numbers, granted, taken FROM booking_quotas WHERE slot = $1"+tx.ForUpdate(), string(slot)).
-		Scan(&numbers, &granted, &taken)
-	if missing(err) {
-		return 0, booking.ErrSlotTaken
-	}
-	if err != nil {
-		return 0, err
-	}
-	var freed int
-	err = tx.QueryRow(`DELETE FROM booking_freed WHERE slot = $1 AND number =
-		(SELECT min(number) FROM booking_freed WHERE slot = $1) RETURNING number`, string(slot)).Scan(&freed)
-	if err == nil {
-		return freed, nil
-	}
-	if !missing(err) {
-		return 0, err
-	}
-	if taken == granted {
-		return 0, booking.ErrSlotTaken
-	}
-	if _, err := tx.Exec("UPDATE booking_quotas SET taken = taken + 1 WHERE slot = $1", string(slot)); err != nil {
-		return 0, err
-	}
-	list, err := parseNumbers(numbers)
-	if err != nil {
-		return 0, err
-	}
-	return list[taken], nil
-}
-
 func missing(err error) bool { return err != nil && hospital.KindOf(err) == hospital.NotFound }
 
 func insert(tx *sqldb.Tx, a booking.Appointment, lease time.Duration) error {
@@ -175,11 +140,8 @@ func (s *Store) Save(ctx context.Context, change booking.Change) (booking.Appoin
 		if err := update(tx, a, change.Lease); err != nil {
 			return err
 		}
-		if change.Number == booking.FreeNumber && a.Number > 0 {
-			_, err := tx.Exec("INSERT INTO booking_freed (slot, number) VALUES ($1, $2)", string(a.Slot), a.Number)
-			if err != nil {
-				return err
-			}
+		if err := freeNumber(tx, a, change.Number); err != nil {
+			return err
 		}
 		saved = a
 		if err := sqldb.AppendEvents(tx, change.Events, change.Audit.At); err != nil {
@@ -214,10 +176,13 @@ func leaseUntil(tx *sqldb.Tx, lease time.Duration) (int64, error) {
 	return now + lease.Milliseconds(), err
 }
 
-// Lease implements booking.Appointments.
+// Lease implements booking.Appointments. A row whose body cannot be read is put
+// aside in the same commit: event appt.unreadable, an audit row, and a place on
+// the list of [Store.Unreadable].
 func (s *Store) Lease(ctx context.Context, lease booking.Lease) ([]booking.Appointment, error) {
 	var leased []booking.Appointment
 	err := s.db.Write(ctx, func(tx *sqldb.Tx) error {
+		leased = nil
 		now, err := tx.Now()
 		if err != nil {
 			return err
@@ -226,11 +191,24 @@ func (s *Store) Lease(ctx context.Context, lease booking.Lease) ([]booking.Appoi
 		if tx.Engine() == sqldb.PostgreSQL {
 			skip = " FOR UPDATE SKIP LOCKED"
 		}
-		leased, err = sqldb.Collect(tx, scan, `UPDATE booking_appointments SET version = version + 1, lease_until = $3
-			WHERE id IN (SELECT id FROM booking_appointments WHERE due_at <= $1 AND lease_until <= $2
-				ORDER BY due_at, id LIMIT $4`+skip+`) RETURNING version, body`,
+		rows, err := sqldb.Collect(tx, scanStored, `UPDATE booking_appointments SET version = version + 1, lease_until = $3
+			WHERE id IN (SELECT id FROM booking_appointments WHERE due_at <= $1 AND lease_until <= $2 AND unreadable_at = 0
+				ORDER BY due_at, id LIMIT $4`+skip+`) RETURNING id, version, body`,
 			millis(lease.Now), now, now+lease.For.Milliseconds(), lease.N)
-		return err
+		if err != nil {
+			return err
+		}
+		for _, row := range rows {
+			a, err := row.decode()
+			if err == nil {
+				leased = append(leased, a)
+				continue
+			}
+			if err := putAside(tx, row.id, now, lease.Now); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 	slices.SortFunc(leased, func(a, b booking.Appointment) int { return a.DueAt.Compare(b.DueAt) })
 	return leased, err
@@ -238,7 +216,7 @@ func (s *Store) Lease(ctx context.Context, lease booking.Lease) ([]booking.Appoi
 
 // Find implements booking.Appointments.
 func (s *Store) Find(ctx context.Context, id string) (booking.Appointment, error) {
-	list, err := s.read(ctx, "SELECT version, body FROM booking_appointments WHERE id = $1", id)
+	list, err := s.read(ctx, "SELECT id, version, body FROM booking_appointments WHERE id = $1", id)
 	switch {
 	case err != nil:
 		return booking.Appointment{}, err
@@ -271,7 +249,7 @@ func (s *Store) List(ctx context.Context, query booking.Query) ([]booking.Appoin
 		}
 		where = append(where, "state IN ("+strings.Join(marks, ", ")+")")
 	}
-	text := "SELECT version, body FROM booking_appointments"
+	text := "SELECT id, version, body FROM booking_appointments"
 	if len(where) > 0 {
 		text += " WHERE " + strings.Join(where, " AND ")
 	}
@@ -283,25 +261,53 @@ func (s *Store) List(ctx context.Context, query booking.Query) ([]booking.Appoin
 	return s.read(ctx, text+" ORDER BY id DESC LIMIT $"+strconv.Itoa(len(args)), args...)
 }
 
-func (s *Store) read(ctx context.Context, query string, args ...any) (list []booking.Appointment, err error) {
-	err = s.db.Read(ctx, func(tx *sqldb.Tx) (err error) {
-		list, err = sqldb.Collect(tx, scan, query, args...)
+// read returns the rows that can be read; an error about the others comes with
+// them.
+func (s *Store) read(ctx context.Context, query string, args ...any) ([]booking.Appointment, error) {
+	var rows []stored
+	err := s.db.Read(ctx, func(tx *sqldb.Tx) (err error) {
+		rows, err = sqldb.Collect(tx, scanStored, query, args...)
 		return err
 	})
-	return list, err
+	if err != nil {
+		return nil, err
+	}
+	list := make([]booking.Appointment, 0, len(rows))
+	var unreadable error
+	for _, row := range rows {
+		a, err := row.decode()
+		if err != nil {
+			unreadable = err
+			continue
+		}
+		list = append(list, a)
+	}
+	return list, unreadable
 }
 
-func scan(rows *sql.Rows) (booking.Appointment, error) {
-	var version int64
-	var body []byte
+// stored is a row as it lies in the table.
+type stored struct {
+	id      string
+	version int64
+	body    []byte
+}
+
+func scanStored(rows *sql.Rows) (stored, error) {
+	var row stored
+	err := rows.Scan(&row.id, &row.version, &row.body)
+	return row, err
+}
+
+func (r stored) decode() (booking.Appointment, error) {
 	var a booking.Appointment
-	if err := rows.Scan(&version, &body); err != nil {
-		return a, err
+	err := json.Unmarshal(r.body, &a)
+	if err == nil && a.ID != r.id {
+		err = errors.New("the body is another appointment's")
 	}
-	if err := json.Unmarshal(body, &a); err != nil {
-		return a, &hospital.Error{Kind: hospital.Internal, Op: "bookingsql", Code: "bad_row", Detail: "appointment body", Err: err}
+	if err != nil {
+		return booking.Appointment{}, &hospital.Error{Kind: hospital.Internal, Op: "bookingsql", Code: "bad_row", Detail: "body of appointment " + r.id, Err: err}
 	}
-	a.Version = version
+	a.Version = r.version
 	return a, nil
 }
 

@@ -26,6 +26,10 @@ func ConformStore(t *testing.T, open func(t *testing.T) booking.Store) {
 		"a refused sale writes nothing":                              refusedSaleWritesNothing,
 		"a quota sells each number once, freed ones first":           quotaSellsFreedFirst,
 		"a burnt number is never sold again":                         burntNumberStaysGone,
+		"a number that was refused is sold after all others":         refusedNumberIsSoldLast,
+		"unsold numbers are taken back, sold ones are not":           unsoldNumbersAreRecalled,
+		"a number is sold or taken back, not both":                   soldOrRecalled,
+		"what an event names can be read":                            recordsCanBeRead,
 		"a hundred patients share twenty numbers":                    hundredPatientsShareTwenty,
 		"a patient who books twice at once gets one":                 patientBooksTwiceAtOnce,
 		"due rows are leased once and fenced":                        dueRowsAreFenced,
@@ -46,6 +50,13 @@ func ConformStore(t *testing.T, open func(t *testing.T) booking.Store) {
 // noon is the business time of the suite: a Monday.
 var noon = time.Date(2026, 11, 23, 12, 0, 0, 0, hospital.CST) //nolint:gochecknoglobals // a constant in spirit
 
+// The audit rows of what the suite does to rules and quotas.
+var ( //nolint:gochecknoglobals // constants in spirit
+	granting   = hospital.AuditEntry{At: noon, Actor: hospital.System("test"), Purpose: "quota", Action: "quota.grant", Outcome: "ok"}
+	recalling  = hospital.AuditEntry{At: noon, Actor: hospital.System("test"), Purpose: "quota", Action: "quota.recall", Outcome: "ok"}
+	publishing = hospital.AuditEntry{At: noon, Actor: hospital.System("test"), Purpose: "policy", Action: "policy.publish", Outcome: "ok"}
+)
+
 func sample(n int) booking.Appointment {
 	day := hospital.DateOf(noon).AddDays(2)
 	return booking.Appointment{
@@ -54,7 +65,7 @@ func sample(n int) booking.Appointment {
 		Patient: hospital.PatientID(fmt.Sprintf("P%d", n)),
 		Campus:  "C1", Department: "D1", Doctor: "DR1", Schedule: "S1", Slot: "S1-1", SlotOpaque: "^opaque^",
 		Date: day, Session: hospital.Morning, Start: day.At(8, 0), End: day.At(8, 30),
-		Policy: "test@1", Pay: booking.PayBeforeConfirm, State: booking.Holding, CreatedAt: noon, AskedAt: noon,
+		Policy: "test@1", Pay: booking.PayBeforeConfirm, State: booking.Holding, CreatedAt: noon, AskedAt: noon, SentAt: noon,
 		Deadline: noon.Add(10 * time.Minute), DueAt: noon,
 	}
 }
@@ -114,7 +125,7 @@ func kindIs(t *testing.T, want hospital.Kind, err error) {
 
 // canonical strips what time.Time carries besides the instant.
 func canonical(a booking.Appointment) booking.Appointment {
-	for _, at := range []*time.Time{&a.Start, &a.End, &a.CreatedAt, &a.AskedAt, &a.Deadline, &a.DueAt, &a.EndedAt, &a.PaidAt, &a.Hold.Expires} {
+	for _, at := range []*time.Time{&a.Start, &a.End, &a.CreatedAt, &a.AskedAt, &a.SentAt, &a.Deadline, &a.DueAt, &a.EndedAt, &a.PaidAt, &a.Hold.Expires} {
 		if !at.IsZero() {
 			*at = at.In(hospital.CST)
 		}
@@ -129,7 +140,7 @@ func everyFieldSurvives(t *testing.T, store booking.Store) {
 	a.State, a.Cause, a.Reason = booking.Cancelling, booking.ByDoubt, "because"
 	a.Hold = hospital.Hold{HISNo: "H7", Patient: a.Patient, QueueNo: 7, Fee: 1250, PayOnline: true, Expires: noon.Add(time.Hour), Opaque: "锁号^7"}
 	a.Charged, a.Paid, a.Receipt, a.Channel, a.TradeNo = true, 1250, "r-1", "wechatpay", "t-1"
-	a.Withdrawn = true
+	a.Withdrawn, a.Vouched, a.Fate = true, true, booking.BurnNumber
 	a.PaidAt, a.PaidAtHIS, a.Tries, a.EndedAt = noon.Add(time.Minute), true, 3, noon.Add(2*time.Minute)
 	saved := must[booking.Appointment](t)(store.Save(ctx, change(a)))
 	a.Version++
@@ -228,7 +239,7 @@ func canonicalHistory(history booking.History) booking.History {
 func refusedSaleWritesNothing(t *testing.T, store booking.Store) {
 	t.Helper()
 	ctx := t.Context()
-	ok(t, store.Grant(ctx, []booking.QuotaSlot{{Slot: "S1-1", Schedule: "S1", Numbers: []int{1}}}))
+	ok(t, store.Grant(ctx, []booking.QuotaSlot{{Slot: "S1-1", Schedule: "S1", Numbers: []int{1}}}, granting))
 	refused := sale(sample(1))
 	refused.Quota, refused.Allow = true, func(booking.History) error { return booking.ErrLocked }
 	_, err := store.Sell(ctx, refused)
@@ -256,8 +267,8 @@ func quotaSellsFreedFirst(t *testing.T, store booking.Store) {
 	t.Helper()
 	ctx := t.Context()
 	grant := []booking.QuotaSlot{{Slot: "S1-1", Schedule: "S1", Numbers: []int{2, 4, 6}}}
-	ok(t, store.Grant(ctx, grant))
-	ok(t, store.Grant(ctx, grant)) // again is harmless
+	ok(t, store.Grant(ctx, grant, granting))
+	ok(t, store.Grant(ctx, grant, granting)) // again is harmless
 	first := must[booking.Appointment](t)(sellQuota(ctx, store, 1))
 	second := must[booking.Appointment](t)(sellQuota(ctx, store, 2))
 	same(t, []int{2, 4}, []int{first.Number, second.Number})
@@ -268,18 +279,100 @@ func quotaSellsFreedFirst(t *testing.T, store booking.Store) {
 	same(t, []int{2, 6}, []int{third.Number, fourth.Number})
 	_, err := sellQuota(ctx, store, 5)
 	refusedWith(t, booking.ErrSlotTaken, err)
-	ok(t, store.Grant(ctx, []booking.QuotaSlot{{Slot: "S1-1", Schedule: "S1", Numbers: []int{2, 4, 6, 8}}}))
+	ok(t, store.Grant(ctx, []booking.QuotaSlot{{Slot: "S1-1", Schedule: "S1", Numbers: []int{2, 4, 6, 8}}}, granting))
 	same(t, 8, must[booking.Appointment](t)(sellQuota(ctx, store, 6)).Number)
 }
 
 func burntNumberStaysGone(t *testing.T, store booking.Store) {
 	t.Helper()
 	ctx := t.Context()
-	ok(t, store.Grant(ctx, []booking.QuotaSlot{{Slot: "S1-1", Schedule: "S1", Numbers: []int{1}}}))
+	ok(t, store.Grant(ctx, []booking.QuotaSlot{{Slot: "S1-1", Schedule: "S1", Numbers: []int{1}}}, granting))
 	a := must[booking.Appointment](t)(sellQuota(ctx, store, 1))
 	ok(t, refuse(ctx, store, a, booking.BurnNumber))
 	_, err := sellQuota(ctx, store, 2)
 	refusedWith(t, booking.ErrSlotTaken, err)
+}
+
+func refusedNumberIsSoldLast(t *testing.T, store booking.Store) {
+	t.Helper()
+	ctx := t.Context()
+	ok(t, store.Grant(ctx, []booking.QuotaSlot{{Slot: "S1-1", Schedule: "S1", Numbers: []int{1, 2, 3, 4}}}, granting))
+	var sold []booking.Appointment
+	for n := range 3 {
+		sold = append(sold, must[booking.Appointment](t)(sellQuota(ctx, store, n)))
+	}
+	ok(t, refuse(ctx, store, sold[1], booking.DeferNumber))
+	ok(t, refuse(ctx, store, sold[0], booking.DeferNumber))
+	ok(t, refuse(ctx, store, sold[2], booking.FreeNumber))
+	same(t, map[hospital.SlotID]int{"S1-1": 4}, must[map[hospital.SlotID]int](t)(store.QuotaLeft(ctx, []hospital.SlotID{"S1-1"})))
+	var numbers []int
+	for n := range 4 {
+		numbers = append(numbers, must[booking.Appointment](t)(sellQuota(ctx, store, 10+n)).Number)
+	}
+	same(t, []int{3, 4, 2, 1}, numbers)
+	_, err := sellQuota(ctx, store, 20)
+	refusedWith(t, booking.ErrSlotTaken, err)
+}
+
+func unsoldNumbersAreRecalled(t *testing.T, store booking.Store) {
+	t.Helper()
+	ctx := t.Context()
+	recall := func(recall booking.QuotaRecall) []int {
+		recall.Slot = "S1-1"
+		return must[[]int](t)(store.Recall(ctx, recall, recalling))
+	}
+	left := func() int {
+		return must[map[hospital.SlotID]int](t)(store.QuotaLeft(ctx, []hospital.SlotID{"S1-1"}))["S1-1"]
+	}
+	slots := []booking.QuotaSlot{{Slot: "S1-1", Schedule: "S1", Numbers: []int{1, 2, 3, 4, 5, 6}}}
+	ok(t, store.Grant(ctx, slots, granting))
+	first := must[booking.Appointment](t)(sellQuota(ctx, store, 1))
+	second := must[booking.Appointment](t)(sellQuota(ctx, store, 2))
+	ok(t, refuse(ctx, store, first, booking.FreeNumber))
+	same(t, []int{1, 3}, recall(booking.QuotaRecall{Numbers: []int{3, 2, 1, 9}})) // 2 is a patient's
+	same(t, []int{5, 6}, recall(booking.QuotaRecall{Last: 2}))
+	same(t, 1, left())
+	same(t, 4, must[booking.Appointment](t)(sellQuota(ctx, store, 3)).Number)
+	_, err := sellQuota(ctx, store, 4)
+	refusedWith(t, booking.ErrSlotTaken, err)
+	ok(t, refuse(ctx, store, second, booking.FreeNumber))
+	same(t, []int{2}, recall(booking.QuotaRecall{Last: 10}))
+	ok(t, store.Grant(ctx, slots, granting)) // handed to us again
+	same(t, 5, left())
+	_, err = store.Recall(ctx, booking.QuotaRecall{Slot: "unknown", Last: 1}, recalling)
+	kindIs(t, hospital.NotFound, err)
+}
+
+func soldOrRecalled(t *testing.T, store booking.Store) {
+	t.Helper()
+	ctx := t.Context()
+	numbers := make([]int, 20)
+	for i := range numbers {
+		numbers[i] = i + 1
+	}
+	ok(t, store.Grant(ctx, []booking.QuotaSlot{{Slot: "S1-1", Schedule: "S1", Numbers: numbers}}, granting))
+	var mu sync.Mutex
+	var seen []int
+	atOnce(30, func(n int) {
+		var got []int
+		var err error
+		if n%3 == 0 {
+			got, err = store.Recall(ctx, booking.QuotaRecall{Slot: "S1-1", Last: 2}, recalling)
+		} else {
+			var a booking.Appointment
+			if a, err = sellQuota(ctx, store, n); err == nil {
+				got = []int{a.Number}
+			}
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		seen = append(seen, got...)
+		if err != nil && !errors.Is(err, booking.ErrSlotTaken) {
+			t.Error(err)
+		}
+	})
+	slices.Sort(seen)
+	same(t, numbers, seen)
 }
 
 func hundredPatientsShareTwenty(t *testing.T, store booking.Store) {
@@ -289,7 +382,7 @@ func hundredPatientsShareTwenty(t *testing.T, store booking.Store) {
 	for i := range numbers {
 		numbers[i] = i + 1
 	}
-	ok(t, store.Grant(ctx, []booking.QuotaSlot{{Slot: "S1-1", Schedule: "S1", Numbers: numbers}}))
+	ok(t, store.Grant(ctx, []booking.QuotaSlot{{Slot: "S1-1", Schedule: "S1", Numbers: numbers}}, granting))
 	var mu sync.Mutex
 	var sold []int
 	atOnce(100, func(n int) {
@@ -438,12 +531,12 @@ func policyIsImmutable(t *testing.T, store booking.Store) {
 	ctx := t.Context()
 	early := booking.PolicyVersion{Version: "p@1", Hash: "h1", Body: []byte("一"), Source: "test", ValidFrom: noon}
 	late := booking.PolicyVersion{Version: "p@2", Hash: "h2", Body: []byte("二"), Source: "test", ValidFrom: noon.Add(time.Hour)}
-	ok(t, store.Publish(ctx, late))
-	ok(t, store.Publish(ctx, early))
-	ok(t, store.Publish(ctx, early))
+	ok(t, store.Publish(ctx, late, publishing))
+	ok(t, store.Publish(ctx, early, publishing))
+	ok(t, store.Publish(ctx, early, publishing))
 	changed := early
 	changed.Body, changed.Hash = []byte("三"), "h3"
-	kindIs(t, hospital.Conflict, store.Publish(ctx, changed))
+	kindIs(t, hospital.Conflict, store.Publish(ctx, changed, publishing))
 	versions := must[[]booking.PolicyVersion](t)(store.PolicyVersions(ctx))
 	if len(versions) != 2 {
 		t.Fatalf("want two versions, got %d", len(versions))
@@ -459,6 +552,7 @@ func bind(user hospital.UserID, patient hospital.PatientID, allow func(hospital.
 		allow = func(hospital.UserID, int) error { return nil }
 	}
 	return booking.BindCommand{
+		ID:      hospital.NewID("b", noon),
 		Binding: booking.Binding{User: user, Patient: patient, Since: noon}, Allow: allow,
 		Events: []hospital.Event{{Kind: "patient.bound", ID: string(user)}},
 		Taken:  []hospital.Event{{Kind: "patient.taken_over", ID: string(user)}},
@@ -517,4 +611,31 @@ func unlockForgives(t *testing.T, store booking.Store) {
 	if !history.Unlocked.Equal(noon.Add(time.Hour)) {
 		t.Fatalf("want the last unlock, got %v", history.Unlocked)
 	}
+}
+
+func recordsCanBeRead(t *testing.T, store booking.Store) {
+	t.Helper()
+	ctx := t.Context()
+	first, second := bind("u1", "P1", nil), bind("u2", "P1", nil)
+	ok(t, store.Bind(ctx, first))
+	ok(t, store.Bind(ctx, second))
+	audit := hospital.AuditEntry{At: noon, Actor: hospital.System("test"), Action: "patient.unbind", Patient: "P1", Outcome: "ok"}
+	ok(t, store.Unbind(ctx, booking.Binding{User: "u2", Patient: "P1"}, audit))
+	for former, command := range map[hospital.UserID]booking.BindCommand{"": first, "u1": second} {
+		got := must[booking.Handover](t)(store.Handover(ctx, command.ID))
+		if !got.At.Equal(noon) {
+			t.Fatalf("want noon, got %v", got.At)
+		}
+		got.At = time.Time{}
+		same(t, booking.Handover{ID: command.ID, Patient: "P1", User: command.Binding.User, Former: former}, got)
+	}
+	unlock := booking.UnlockCommand{ID: hospital.NewID("u", noon), Patient: "P1", At: noon, Audit: audit}
+	ok(t, store.Unlock(ctx, unlock))
+	unlocked := must[booking.Unlocking](t)(store.Unlocked(ctx, unlock.ID))
+	same(t, []any{unlock.ID, unlock.Patient, true}, []any{unlocked.ID, unlocked.Patient, unlocked.At.Equal(noon)})
+	ok(t, store.Record(ctx, audit))
+	_, err := store.Handover(ctx, "b-none")
+	kindIs(t, hospital.NotFound, err)
+	_, err = store.Unlocked(ctx, "u-none")
+	kindIs(t, hospital.NotFound, err)
 }

@@ -17,14 +17,15 @@ import (
 type Store struct {
 	wall func() time.Time
 
-	mu       sync.Mutex
-	rows     map[string]row
-	policies []booking.PolicyVersion
-	quotas   map[hospital.SlotID]*quota
-	bindings []booking.Binding
-	unlocked map[hospital.PatientID]time.Time
-	events   []hospital.Event
-	audit    []hospital.AuditEntry
+	mu        sync.Mutex
+	rows      map[string]row
+	policies  []booking.PolicyVersion
+	quotas    map[hospital.SlotID]*quota
+	bindings  []booking.Binding
+	handovers []booking.Handover
+	unlocked  []booking.Unlocking
+	events    []hospital.Event
+	audit     []hospital.AuditEntry
 }
 
 type row struct {
@@ -34,9 +35,10 @@ type row struct {
 }
 
 type quota struct {
-	numbers []int // all ever granted
-	next    int   // index of the first never sold
-	freed   []int
+	numbers  []int // all that are ours
+	next     int   // index of the first never sold
+	freed    []int // sold before it, ascending
+	deferred []int // sold after all others
 }
 
 // NewStore returns an empty store. Wall is the clock that leases run by; nil is
@@ -46,7 +48,7 @@ func NewStore(wall func() time.Time) *Store {
 		wall = time.Now
 	}
 	return &Store{
-		wall: wall, rows: map[string]row{}, quotas: map[hospital.SlotID]*quota{}, unlocked: map[hospital.PatientID]time.Time{},
+		wall: wall, rows: map[string]row{}, quotas: map[hospital.SlotID]*quota{},
 	}
 }
 
@@ -93,12 +95,16 @@ func (q *quota) take() (int, bool) {
 	case q == nil:
 		return 0, false
 	case len(q.freed) > 0:
-		number := slices.Min(q.freed)
-		q.freed = slices.DeleteFunc(q.freed, func(n int) bool { return n == number })
+		number := q.freed[0]
+		q.freed = q.freed[1:]
 		return number, true
 	case q.next < len(q.numbers):
 		q.next++
 		return q.numbers[q.next-1], true
+	case len(q.deferred) > 0:
+		number := q.deferred[0]
+		q.deferred = q.deferred[1:]
+		return number, true
 	}
 	return 0, false
 }
@@ -122,8 +128,15 @@ func (s *Store) Save(_ context.Context, change booking.Change) (booking.Appointm
 	if change.Lease > 0 {
 		after.leaseUntil = s.wall().Add(change.Lease)
 	}
-	if quota := s.quotas[next.Slot]; change.Number == booking.FreeNumber && next.Number > 0 && quota != nil {
-		quota.freed = append(quota.freed, next.Number)
+	if quota := s.quotas[next.Slot]; next.Number > 0 && quota != nil {
+		switch change.Number {
+		case booking.FreeNumber:
+			quota.freed = append(quota.freed, next.Number)
+			slices.Sort(quota.freed)
+		case booking.DeferNumber:
+			quota.deferred = append(quota.deferred, next.Number)
+		case booking.KeepNumber, booking.BurnNumber:
+		}
 	}
 	s.rows[next.ID] = after
 	s.events = append(s.events, change.Events...)
@@ -192,7 +205,7 @@ func (s *Store) List(_ context.Context, query booking.Query) ([]booking.Appointm
 }
 
 // Publish implements booking.Policies.
-func (s *Store) Publish(_ context.Context, version booking.PolicyVersion) error {
+func (s *Store) Publish(_ context.Context, version booking.PolicyVersion, audit hospital.AuditEntry) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, v := range s.policies {
@@ -205,6 +218,7 @@ func (s *Store) Publish(_ context.Context, version booking.PolicyVersion) error 
 		return &hospital.Error{Kind: hospital.Conflict, Op: "bookingtest.Publish", Code: "version_exists", Detail: version.Version}
 	}
 	s.policies = append(s.policies, version)
+	s.audit = append(s.audit, audit)
 	slices.SortStableFunc(s.policies, func(a, b booking.PolicyVersion) int { return a.ValidFrom.Compare(b.ValidFrom) })
 	return nil
 }
@@ -217,7 +231,7 @@ func (s *Store) PolicyVersions(context.Context) ([]booking.PolicyVersion, error)
 }
 
 // Grant implements booking.Quotas.
-func (s *Store) Grant(_ context.Context, slots []booking.QuotaSlot) error {
+func (s *Store) Grant(_ context.Context, slots []booking.QuotaSlot, audit hospital.AuditEntry) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, slot := range slots {
@@ -232,7 +246,27 @@ func (s *Store) Grant(_ context.Context, slots []booking.QuotaSlot) error {
 			}
 		}
 	}
+	s.audit = append(s.audit, audit)
 	return nil
+}
+
+// Recall implements booking.Quotas.
+func (s *Store) Recall(_ context.Context, recall booking.QuotaRecall, audit hospital.AuditEntry) ([]int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	q := s.quotas[recall.Slot]
+	if q == nil {
+		return nil, notFound("Recall")
+	}
+	chosen := recall.Choose(slices.Concat(q.freed, q.numbers[q.next:], q.deferred))
+	taken := func(number int) bool { return slices.Contains(chosen, number) }
+	sold := slices.DeleteFunc(slices.Clone(q.numbers[:q.next]), taken)
+	q.numbers = append(sold, slices.DeleteFunc(slices.Clone(q.numbers[q.next:]), taken)...)
+	q.next = len(sold)
+	q.freed = slices.DeleteFunc(slices.Clone(q.freed), taken)
+	q.deferred = slices.DeleteFunc(slices.Clone(q.deferred), taken)
+	s.audit = append(s.audit, audit)
+	return chosen, nil
 }
 
 // QuotaLeft implements booking.Quotas.
@@ -242,7 +276,7 @@ func (s *Store) QuotaLeft(_ context.Context, slots []hospital.SlotID) (map[hospi
 	left := map[hospital.SlotID]int{}
 	for _, slot := range slots {
 		if q := s.quotas[slot]; q != nil {
-			left[slot] = len(q.numbers) - q.next + len(q.freed)
+			left[slot] = len(q.numbers) - q.next + len(q.freed) + len(q.deferred)
 		}
 	}
 	return left, nil
@@ -270,6 +304,9 @@ func (s *Store) Bind(_ context.Context, command booking.BindCommand) error {
 	}
 	s.bindings = slices.DeleteFunc(s.bindings, func(b booking.Binding) bool { return b.Patient == command.Binding.Patient })
 	s.bindings = append(s.bindings, command.Binding)
+	s.handovers = append(s.handovers, booking.Handover{
+		ID: command.ID, Patient: command.Binding.Patient, User: command.Binding.User, Former: holder, At: command.Binding.Since,
+	})
 	s.events = append(s.events, command.Events...)
 	if holder != "" {
 		s.events = append(s.events, command.Taken...)
@@ -315,8 +352,12 @@ func (s *Store) History(_ context.Context, user hospital.UserID, patient hospita
 
 func (s *Store) history(user hospital.UserID, patient hospital.PatientID, today hospital.Date) booking.History {
 	history := booking.History{
-		Unlocked: s.unlocked[patient],
-		Bound:    slices.ContainsFunc(s.bindings, func(b booking.Binding) bool { return b.User == user && b.Patient == patient }),
+		Bound: slices.ContainsFunc(s.bindings, func(b booking.Binding) bool { return b.User == user && b.Patient == patient }),
+	}
+	for _, unlocking := range s.unlocked {
+		if unlocking.Patient == patient && unlocking.At.After(history.Unlocked) {
+			history.Unlocked = unlocking.At
+		}
 	}
 	for _, r := range s.rows {
 		switch {
@@ -338,9 +379,41 @@ func (s *Store) history(user hospital.UserID, patient hospital.PatientID, today 
 func (s *Store) Unlock(_ context.Context, command booking.UnlockCommand) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.unlocked[command.Patient] = command.At
+	s.unlocked = append(s.unlocked, booking.Unlocking{ID: command.ID, Patient: command.Patient, At: command.At})
 	s.events = append(s.events, command.Events...)
 	s.audit = append(s.audit, command.Audit)
+	return nil
+}
+
+// Handover implements booking.Records.
+func (s *Store) Handover(_ context.Context, id string) (booking.Handover, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, handover := range s.handovers {
+		if handover.ID == id {
+			return handover, nil
+		}
+	}
+	return booking.Handover{}, notFound("Handover")
+}
+
+// Unlocked implements booking.Records.
+func (s *Store) Unlocked(_ context.Context, id string) (booking.Unlocking, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, unlocking := range s.unlocked {
+		if unlocking.ID == id {
+			return unlocking, nil
+		}
+	}
+	return booking.Unlocking{}, notFound("Unlocked")
+}
+
+// Record implements booking.Records.
+func (s *Store) Record(_ context.Context, entry hospital.AuditEntry) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.audit = append(s.audit, entry)
 	return nil
 }
 

@@ -225,7 +225,7 @@ func (w *world) openDesk(ctx context.Context, db *bookingsql.DB) error {
 	}
 	sure := w.his.System().Assurances
 	w.desk, err = booking.New(booking.Config{
-		Store: w.appointments, Slots: w.his, Stops: w.his, Now: w.clock.Now,
+		Store: w.appointments, Slots: w.his, Stops: w.his, Now: w.clock.Now, Wall: w.clock.Now, // the story waits for nobody
 		Assurances: booking.Assurances{Hold: sure.Hold, Confirm: sure.Confirm, Cancel: sure.Cancel},
 		StopsEvery: 30 * time.Minute, // the story leaps; the default of a minute would fill the screen
 	})
@@ -263,7 +263,7 @@ func (w *world) publish(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return w.desk.Publish(ctx, version)
+	return w.desk.Publish(ctx, hospital.System("setup"), version)
 }
 
 // maxTurns bounds how often the workers take turns at one instant: what one

@@ -24,7 +24,7 @@ func visit(ctx context.Context, out io.Writer, c clinic) error {
 	if err != nil {
 		return err
 	}
-	if err := c.desk.Publish(ctx, version); err != nil {
+	if err := c.desk.Publish(ctx, hospital.System("setup"), version); err != nil {
 		return err
 	}
 

@@ -121,7 +121,7 @@ func TestSalesThatWaitShareACommit(t *testing.T) {
 		for n := range numbers {
 			granted.Numbers = append(granted.Numbers, n+1)
 		}
-		require.NoError(t, store.Grant(t.Context(), []booking.QuotaSlot{granted}))
+		require.NoError(t, store.Grant(t.Context(), []booking.QuotaSlot{granted}, hospital.AuditEntry{Actor: hospital.System("setup"), Action: "quota.grant"}))
 		before := commits(t, db, path)
 
 		first, entered, release := quotaSale(0), make(chan struct{}), make(chan struct{})
@@ -186,7 +186,7 @@ func TestOneSaleDoesNotDecideOverAnother(t *testing.T) {
 	t.Parallel()
 	sqltest.Each(t, func(t *sqltest.T) {
 		store := newBatching(t, t.Open())
-		require.NoError(t, store.Grant(t.Context(), []booking.QuotaSlot{{Slot: "S1-1", Schedule: "S1", Numbers: []int{1, 2, 3}}}))
+		require.NoError(t, store.Grant(t.Context(), []booking.QuotaSlot{{Slot: "S1-1", Schedule: "S1", Numbers: []int{1, 2, 3}}}, hospital.AuditEntry{Actor: hospital.System("setup"), Action: "quota.grant"}))
 		first, entered, release := quotaSale(1), make(chan struct{}), make(chan struct{})
 		var once sync.Once
 		first.Allow = func(booking.History) error {

@@ -126,7 +126,7 @@ func newTown(b *testing.B, engine sqldb.Engine, path string, alone bool) *town {
 		Store: t.store, Slots: agreeable{}, Quota: true, Now: t.now, CallTimeout: time.Minute, Lease: 3 * time.Minute,
 	})
 	require.NoError(b, err)
-	require.NoError(b, t.store.Publish(b.Context(), t.rules))
+	require.NoError(b, t.store.Publish(b.Context(), t.rules, hospital.AuditEntry{Actor: hospital.System("setup"), Action: "policy.publish"}))
 	t.settle(b)
 	return t
 }

@@ -115,7 +115,7 @@ func (c *crashChild) open() {
 	cashier, sure := &crashCashier{saga: c.saga}, client.System().Assurances
 	slots := crashSlots{client, c.saga}
 	c.desk, err = booking.New(booking.Config{
-		Store: crashBookings{c.booked, c.saga}, Slots: slots, Stops: slots, Cashier: cashier, Now: c.now,
+		Store: crashBookings{c.booked, c.saga}, Slots: slots, Stops: slots, Cashier: cashier, Now: c.now, Wall: c.now,
 		Assurances: booking.Assurances{Hold: sure.Hold, Confirm: sure.Confirm, Cancel: sure.Cancel},
 	})
 	require.NoError(c, err)
@@ -126,7 +126,7 @@ func (c *crashChild) open() {
 	})
 	require.NoError(c, err)
 	cashier.Cashier = c.cashier
-	require.NoError(c, c.desk.Publish(c.Context(), wuxi(c)))
+	require.NoError(c, c.desk.Publish(c.Context(), hospital.System("setup"), wuxi(c)))
 }
 
 // world moves the far side on and returns the till's mail.

@@ -81,14 +81,14 @@ func rush(t *sqltest.T, desks int, quota bool) {
 	for range desks {
 		store, err := bookingsql.New(t.Context(), t.Open())
 		require.NoError(t, err)
-		require.NoError(t, store.Grant(t.Context(), granted))
+		require.NoError(t, store.Grant(t.Context(), granted, hospital.AuditEntry{Actor: hospital.System("setup"), Action: "quota.grant"}))
 		desk, err := booking.New(booking.Config{
 			Store: store, Slots: h, Cashier: cashier, Now: now, Quota: quota,
 			Assurances:  booking.Assurances{Hold: system.Assurances.Hold, Confirm: system.Assurances.Confirm, Cancel: system.Assurances.Cancel},
 			CallTimeout: time.Minute, Lease: 3 * time.Minute, // the crowd is slow on a small machine, not the hospital
 		})
 		require.NoError(t, err)
-		require.NoError(t, desk.Publish(t.Context(), wuxi(t)))
+		require.NoError(t, desk.Publish(t.Context(), hospital.System("setup"), wuxi(t)))
 		r.desks = append(r.desks, desk)
 	}
 	r.patients = newcomers(t, h, crowd+walkIns)

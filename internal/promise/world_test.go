@@ -93,7 +93,7 @@ func (w *world) restart(i int) {
 	}
 	me := &worker{}
 	config := booking.Config{
-		Store: w.bookings, Slots: system.Registrar, Stops: system.Scheduling, Now: w.clock.Now,
+		Store: w.bookings, Slots: system.Registrar, Stops: system.Scheduling, Now: w.clock.Now, Wall: w.clock.Now,
 		Assurances: booking.Assurances{
 			Hold: system.Assurances.Hold, Confirm: system.Assurances.Confirm, Cancel: system.Assurances.Cancel,
 		},
@@ -117,7 +117,7 @@ func (w *world) publish(preset string) string {
 	require.NoError(w, err)
 	version, err := booking.NewPolicyVersion(body, "preset", w.clock.Now())
 	require.NoError(w, err)
-	require.NoError(w, w.workers[0].desk.Publish(w.ctx, version))
+	require.NoError(w, w.workers[0].desk.Publish(w.ctx, hospital.System("setup"), version))
 	return version.Version
 }
 

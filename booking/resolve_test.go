@@ -1,0 +1,198 @@
+package booking_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/wxhospital/hospital"
+	"github.com/wxhospital/hospital/booking"
+	"github.com/wxhospital/hospital/his/histest"
+)
+
+var staff = hospital.Actor{Kind: hospital.ActorStaff, ID: "s1", Entry: hospital.EntryWindow}
+
+func (c *clinic) resolve(a booking.Appointment, state booking.State) (booking.Appointment, error) {
+	return c.desk.Resolve(c.Context(), staff, a.ID, state, "已在医院系统核实")
+}
+
+func TestStaffVouchThatASilentHospitalHasNothing(t *testing.T) {
+	t.Parallel()
+	c := newClinic(t, nil)
+	a, err := c.book(c.wish(2))
+	require.NoError(t, err)
+	delivery, _ := c.cashier.Pay(a.ChargeKey())
+	require.NoError(t, c.deliver(delivery))
+	c.line.Cut(true)
+	_, err = c.cancel(a)
+	require.Equal(t, hospital.Indeterminate, hospital.KindOf(err))
+	c.pass(13 * time.Hour)
+	require.Equal(t, booking.Manual, c.find(a.ID).State)
+	require.Empty(t, c.cashier.Refunds())
+	c.pass(time.Minute)
+
+	calls := c.line.Calls(histest.OpCancel)
+	a, err = c.resolve(a, booking.Cancelled)
+	require.NoError(t, err)
+	require.Equal(t, booking.Cancelled, a.State)
+	require.Equal(t, "已在医院系统核实", a.Reason)
+	require.Equal(t, calls, c.line.Calls(histest.OpCancel), "the HIS is not told again")
+	require.Equal(t, []hospital.Key{a.ChargeKey()}, c.cashier.Refunds())
+	audit := c.store.Audit()
+	require.Equal(t, staff, audit[len(audit)-2].Actor)
+	require.Equal(t, "appointment.cancelling", audit[len(audit)-2].Action)
+	require.Equal(t, "appointment.cancelled", audit[len(audit)-1].Action)
+}
+
+func TestAVowThatIsInterruptedIsKept(t *testing.T) {
+	t.Parallel()
+	c := newClinic(t, nil)
+	a, err := c.book(c.wish(2))
+	require.NoError(t, err)
+	_, ok := c.cashier.Pay(a.ChargeKey())
+	require.True(t, ok)
+	c.line.Cut(true)
+	_, err = c.cancel(a)
+	require.Error(t, err)
+	c.pass(13 * time.Hour)
+	c.pass(time.Minute)
+	c.cashier.Silence(true)
+	a, err = c.resolve(a, booking.Cancelled)
+	require.Equal(t, hospital.Indeterminate, hospital.KindOf(err))
+	require.Equal(t, booking.Cancelling, a.State)
+	c.cashier.Silence(false)
+	c.restart()
+	calls := c.line.Calls(histest.OpCancel)
+	c.pass(time.Minute)
+	require.Equal(t, booking.Cancelled, c.find(a.ID).State)
+	require.Equal(t, calls, c.line.Calls(histest.OpCancel))
+	require.Equal(t, []hospital.Key{a.ChargeKey()}, c.cashier.Refunds())
+}
+
+func TestNobodyVouchesAgainstTheHospitalOrTooSoon(t *testing.T) {
+	t.Parallel()
+	c := newClinic(t, nil)
+	a, err := c.book(c.wish(2))
+	require.NoError(t, err)
+	c.spy(&spySlots{cancel: func(context.Context, hospital.Key, booking.Slots) error {
+		return &hospital.Error{Kind: hospital.Rejected, Code: "closed_books"}
+	}})
+	_, err = c.cancel(a)
+	require.NoError(t, err)
+	require.Equal(t, booking.Manual, c.find(a.ID).State)
+	_, err = c.resolve(a, booking.Cancelled)
+	require.ErrorIs(t, err, booking.ErrInProgress, "a request may be under way")
+	c.pass(time.Minute)
+	_, err = c.resolve(a, booking.Cancelled)
+	require.Equal(t, "in_force", hospital.CodeOf(err))
+	require.Equal(t, hospital.Conflict, hospital.KindOf(err))
+	require.Equal(t, booking.Manual, c.find(a.ID).State)
+	require.NoError(t, c.his.Window().Cancel(a.Hold.HISNo))
+	a, err = c.resolve(a, booking.Cancelled)
+	require.NoError(t, err)
+	require.Equal(t, booking.Cancelled, a.State)
+	_, err = c.desk.Resolve(t.Context(), staff, a.ID, booking.Cancelled, "")
+	require.Equal(t, hospital.Invalid, hospital.KindOf(err), "a reason is required")
+}
+
+func TestARefundIsDecidedByTheAppointmentNotByTodaysHold(t *testing.T) {
+	t.Parallel()
+	c := newClinic(t, nil)
+	a, err := c.book(c.wish(2))
+	require.NoError(t, err)
+	require.NoError(t, c.pay(a))
+	c.spy(&spySlots{hold: func(ctx context.Context, request hospital.HoldRequest, next booking.Slots) (hospital.Hold, error) {
+		hold, err := next.Hold(ctx, request)
+		hold.PayOnline = false // the HIS that was restored no longer takes online payments for it
+		return hold, err
+	}})
+	c.pass(5 * time.Minute)
+	require.NoError(t, c.his.Forget(15*time.Minute))
+	c.pass(26 * time.Minute)
+	c.pass(10 * time.Second)
+	require.Equal(t, booking.Booked, c.find(a.ID).State)
+	require.False(t, c.find(a.ID).Hold.PayOnline)
+	_, err = c.desk.Cancel(t.Context(), booking.CancelRequest{ID: a.ID, Actor: staff, Cause: booking.ByStaff, Reason: "患者来电"})
+	require.NoError(t, err)
+	require.Equal(t, []hospital.Key{a.ChargeKey()}, c.cashier.Refunds())
+}
+
+// lostStore loses the answer of one commit.
+type lostStore struct {
+	booking.Store
+
+	sell, save error // what the next such call says although it was written (sell) or instead of writing (save)
+}
+
+func (s *lostStore) Sell(ctx context.Context, sale booking.Sale) (booking.Appointment, error) {
+	a, err := s.Store.Sell(ctx, sale)
+	if s.sell != nil {
+		a, err, s.sell = booking.Appointment{}, s.sell, nil
+	}
+	return a, err
+}
+
+func (s *lostStore) Save(ctx context.Context, change booking.Change) (booking.Appointment, error) {
+	if s.save != nil {
+		err := s.save
+		s.save = nil
+		return booking.Appointment{}, err
+	}
+	return s.Store.Save(ctx, change)
+}
+
+func TestWhatIsClaimedIsNeverCalledNotClaimed(t *testing.T) {
+	t.Parallel()
+	for name, lost := range map[string]*lostStore{
+		"the answer of the sale is lost":        {sell: &hospital.Error{Kind: hospital.Indeterminate, Code: "commit"}},
+		"the store is away after the hold":      {save: &hospital.Error{Kind: hospital.Unavailable, Code: "away"}},
+		"the store is broken after the hold":    {save: &hospital.Error{Kind: hospital.Internal, Code: "broken"}},
+		"the answer to the hold's save is lost": {save: &hospital.Error{Kind: hospital.Indeterminate, Code: "commit"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := newClinic(t, nil)
+			c.edit = func(config *booking.Config) {
+				lost.Store = config.Store
+				config.Store = lost
+			}
+			c.restart()
+			a, err := c.book(c.wish(2))
+			require.Equal(t, hospital.Indeterminate, hospital.KindOf(err), "%v", err)
+			require.NotEmpty(t, a.ID, "so that a page can show it as being checked")
+			c.restart()
+			c.pass(10 * time.Second)
+			require.Equal(t, booking.Booked, c.find(a.ID).State)
+			require.Equal(t, 1, c.his.Effects(a.Key())["held"])
+		})
+	}
+}
+
+func TestANightClinicIsNotOverBeforeItsPatients(t *testing.T) {
+	t.Parallel()
+	c := newClinic(t, nil)
+	wish := c.wish(1)
+	day := wish.Schedule.Date
+	wish.Slot.Start, wish.Slot.End = day.At(23, 0), day.At(23, 30)
+	a, err := c.book(wish)
+	require.NoError(t, err)
+	c.pass(day.At(23, 15).Sub(c.Now()))
+	require.Equal(t, booking.Booked, c.find(a.ID).State, "at 22:00 nobody has missed anything yet")
+	require.NoError(t, c.his.See(c.registered(a).HISNo))
+	c.pass(2 * time.Hour)
+	require.Equal(t, booking.Fulfilled, c.find(a.ID).State)
+}
+
+func TestTheVisitItselfEndsTheTimeToCancel(t *testing.T) {
+	t.Parallel()
+	c := newClinic(t, nil)
+	a, err := c.book(c.wish(0))
+	require.NoError(t, err)
+	require.NoError(t, c.pay(a))
+	c.leap(a.End.Sub(c.Now()), 0)
+	_, err = c.cancel(a)
+	require.ErrorIs(t, err, booking.ErrTooLate)
+	require.Equal(t, booking.Booked, c.find(a.ID).State)
+}
