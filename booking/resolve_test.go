@@ -196,3 +196,27 @@ func TestTheVisitItselfEndsTheTimeToCancel(t *testing.T) {
 	require.ErrorIs(t, err, booking.ErrTooLate)
 	require.Equal(t, booking.Booked, c.find(a.ID).State)
 }
+
+// spoiltStore cannot read one of the rows it lists.
+type spoiltStore struct{ booking.Store }
+
+func (s spoiltStore) List(ctx context.Context, query booking.Query) ([]booking.Appointment, error) {
+	list, err := s.Store.List(ctx, query)
+	if err == nil {
+		err = &hospital.Error{Kind: hospital.Internal, Code: "bad_row"}
+	}
+	return list, err
+}
+
+func TestARowThatCannotBeReadSparesNobodyASuspension(t *testing.T) {
+	t.Parallel()
+	c := newClinic(t, nil)
+	a, err := c.book(c.wish(2))
+	require.NoError(t, err)
+	c.edit = func(config *booking.Config) { config.Store = spoiltStore{config.Store} }
+	c.restart()
+	reached, err := c.desk.Suspend(t.Context(), staff, a.Schedule, "医生外出")
+	require.Equal(t, 1, reached)
+	require.Equal(t, "bad_row", hospital.CodeOf(err))
+	require.Equal(t, booking.Cancelled, c.find(a.ID).State)
+}

@@ -218,6 +218,9 @@ func TestABadPolicyIsNamedByItsField(t *testing.T) {
 		{"an unknown way to count", "counting: ever", "counting: never", "no_show.counting"},
 		{"nobody may hold a patient", "patients_per_user: 4", "patients_per_user: 0", "binding.patients_per_user"},
 		{"two documents", "binding:", "---\nbinding:", "more than one document"},
+		{"no hour at which tomorrow closes", "  closes: \"24:00\"\n", "", "advance.closes"},
+		{"a lockout of nobody", "  scope: [advance, same_day]\n", "", "no_show.scope"},
+		{"a lockout of no kind", "scope: [advance, same_day]", "scope: []", "no_show.scope"},
 		{"a name with spaces", "name: wuxi2018", "name: wu xi", "name"},
 	} {
 		t.Run(row.name, func(t *testing.T) {

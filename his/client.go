@@ -179,7 +179,9 @@ func (o operation) accepted(response *soap.Node) error {
 			kind = k
 		}
 	}
-	if kind == hospital.Internal || kind == hospital.Indeterminate {
+	// Who may not is turned away before the work, with a fault. A denial that
+	// comes as a result comes from the work, and may come after its effect.
+	if kind == hospital.Internal || kind == hospital.Indeterminate || kind == hospital.Denied && o.changes {
 		return o.doubt(code, detail, nil)
 	}
 	return o.fail(kind, code, detail, nil)

@@ -371,6 +371,7 @@ func TestAResultCodeBecomesAKind(t *testing.T) {
 		{"an unknown key", refused("unknown_key", "not_found", ""), hospital.NotFound, "unknown_key"},
 		{"a HIS that certainly did nothing", refused("busy", "unavailable", ""), hospital.Unavailable, "busy"},
 		{"a HIS that broke may have acted", refused("db", "internal", "ORA-12514"), hospital.Indeterminate, "db"},
+		{"a denial that comes as a result comes from the work", refused("acl", "denied", ""), hospital.Indeterminate, "acl"},
 		{"a kind that nobody knows is no answer", refused("x", "odd", ""), hospital.Indeterminate, "bad_answer"},
 	}
 	for _, test := range tests {

@@ -206,6 +206,9 @@ func breakers() []breaker {
 		{"writes ? for rare characters", "a patient is found by each identifier, character for character", func(t *histest.Trial) {
 			t.System.Patients = patients{Patients: t.System.Patients, text: strings.NewReplacer("𠮷", "?", "䶮", "?").Replace}
 		}},
+		{"leaves no tombstone", "a hold that may be given up can be cancelled", func(t *histest.Trial) {
+			t.System.Assurances.Hold.Cancellable = false
+		}},
 		{"cancels once only", "a cancelled number is free once", func(t *histest.Trial) {
 			r := t.System.Registrar
 			gone := map[hospital.Key]bool{}

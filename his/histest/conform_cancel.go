@@ -2,6 +2,7 @@ package histest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/wxhospital/hospital"
@@ -9,6 +10,7 @@ import (
 
 func cancelChecks() []check {
 	return []check{
+		{"a hold that may be given up can be cancelled", "Registrar", checkTombstone},
 		{"a cancelled number is free once", "Registrar Scheduling Hold.Cancellable Cancel.Idempotent", checkCancelTwice},
 		{"a cancelled registration is not in force", "Registrar Hold.Cancellable Hold.Queryable", checkCancelled},
 		{"cancelling what never was succeeds", "Registrar Hold.Cancellable", checkCancelNothing},
@@ -17,6 +19,16 @@ func cancelChecks() []check {
 		{"a cancel whose request was lost did nothing", "Registrar Hold.Queryable Hold.Cancellable lose-request", checkCancelRequestLost},
 		{"a visit that took place cannot be cancelled", "Registrar Scheduling see advance", checkCancelVisit},
 	}
+}
+
+// checkTombstone demands the claim whose proof is the checks below: who asks
+// about a lost hold, or repeats it, gives it up by cancelling its key, and a
+// request that arrives after that must be refused.
+func checkTombstone(_ context.Context, t *Trial) error {
+	if hold := t.System.Assurances.Hold; (hold.Queryable || hold.Idempotent) && !hold.Cancellable {
+		return errors.New("Hold is Queryable or Idempotent but not Cancellable: booking refuses such an adapter")
+	}
+	return nil
 }
 
 func checkCancelTwice(ctx context.Context, t *Trial) error {

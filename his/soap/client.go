@@ -98,8 +98,11 @@ func (c *Client) CloseIdle() { c.remote.CloseIdle() }
 // Do calls the operation and returns its result, nil for a null. Errors:
 //
 //   - Invalid: a parameter cannot travel in XML; nothing was sent.
-//   - Rejected soap_fault: the service blames the request and did nothing.
-//   - Unavailable: not reached, refused by HTTP, or anything wrong with the
+//   - Denied soap_fault: the security layer did not let us in, before the
+//     service began.
+//   - Rejected soap_fault: the service blames the request of a ReadOnly call.
+//   - Unavailable: not reached, refused by HTTP, turned away by the SOAP layer,
+//     or anything wrong with the
 //     answer of a ReadOnly call.
 //   - Indeterminate: the answer was lost, is not SOAP, or is a fault of the
 //     service itself, which may come after the effect.
@@ -171,17 +174,28 @@ func (c *Client) read(call Call, answer remote.Answer) (*Node, error) {
 	result, err := envelope.Result(call.Operation)
 	switch {
 	case envelope.Fault != nil:
-		kind := hospital.Indeterminate
-		if envelope.Fault.Unserved() || envelope.Fault.CallersFault() && (call.ReadOnly || answer.Status == http.StatusUnauthorized) {
-			kind = hospital.Rejected
-		}
-		return fail(kind, "soap_fault", "", envelope.Fault)
+		return fail(faultKind(envelope.Fault, answer.Status, call.ReadOnly), "soap_fault", "", envelope.Fault)
 	case err != nil:
 		return fail(hospital.Indeterminate, hospital.CodeOf(err), "", err)
 	case answer.Status >= 300:
 		return fail(hospital.Indeterminate, "bad_status", "an answer without a fault under an error status", nil)
 	}
 	return result, nil
+}
+
+// faultKind says what may be concluded from a fault. What turns a message away
+// before the service sees it is no refusal of the service: of an earlier message
+// it says nothing.
+func faultKind(fault *Fault, status int, readOnly bool) hospital.Kind {
+	switch {
+	case fault.Unauthenticated(), fault.CallersFault() && status == http.StatusUnauthorized:
+		return hospital.Denied
+	case fault.Unserved():
+		return hospital.Unavailable
+	case fault.CallersFault() && readOnly:
+		return hospital.Rejected
+	}
+	return hospital.Indeterminate
 }
 
 // notForwarded reports a status with which a server turns a request away

@@ -36,6 +36,8 @@ func TestWhatAnAnswerMeans(t *testing.T) {
 	t.Parallel()
 	server := `<soap:Fault><faultcode>soap:Server</faultcode><faultstring>患者王金丝雀不存在 王金丝雀</faultstring></soap:Fault>`
 	client := `<soap:Fault><faultcode>soap:Client</faultcode><faultstring>no such action</faultstring></soap:Fault>`
+	security := `<soap:Fault><faultcode>wsse:FailedAuthentication</faultcode><faultstring>no</faultstring></soap:Fault>`
+	version := `<soap:Fault><faultcode>soap:VersionMismatch</faultcode><faultstring>no</faultstring></soap:Fault>`
 	tests := []struct {
 		name   string
 		status int
@@ -47,7 +49,9 @@ func TestWhatAnAnswerMeans(t *testing.T) {
 		{"a fault of the service, with 500", 500, in11(server), hospital.Indeterminate, "soap_fault"},
 		{"a fault of the service, with 200", 200, in11(server), hospital.Indeterminate, "soap_fault"},
 		{"a fault that blames the caller may come after the effect", 500, in11(client), hospital.Indeterminate, "soap_fault"},
-		{"a fault of a caller who may not ask comes before it", 401, in11(client), hospital.Rejected, "soap_fault"},
+		{"a fault of a caller who may not ask comes before it", 401, in11(client), hospital.Denied, "soap_fault"},
+		{"a password that is not accepted comes before it", 500, in11(security), hospital.Denied, "soap_fault"},
+		{"a version nobody speaks comes before it", 500, in11(version), hospital.Unavailable, "soap_fault"},
 		{"a web page with 500", 500, "<html>Runtime Error</html>", hospital.Indeterminate, "http_500"},
 		{"a web page with 200", 200, "<!DOCTYPE html><html>login</html>", hospital.Indeterminate, "html_page"},
 		{"a wrong address, or a firewall behind the service", 404, "not here", hospital.Indeterminate, "http_404"},

@@ -49,17 +49,23 @@ func (f *Fault) CallersFault() bool {
 }
 
 // Unserved reports whether the message was turned away by the SOAP or security
-// layer, before the operation began: it certainly did nothing.
+// layer, before the operation began: it certainly did nothing. It says nothing
+// of an earlier message.
 func (f *Fault) Unserved() bool {
-	switch f.Subcode {
-	case "FailedAuthentication", "FailedCheck", "InvalidSecurity", "InvalidSecurityToken", "UnsupportedSecurityToken":
+	switch f.Code {
+	case "VersionMismatch", "MustUnderstand", "DataEncodingUnknown":
 		return true
 	}
-	switch f.Code {
-	case "VersionMismatch", "MustUnderstand", "DataEncodingUnknown",
-		// WS-Security puts these in place of the code in SOAP 1.1.
-		"FailedAuthentication", "FailedCheck", "InvalidSecurity", "InvalidSecurityToken", "UnsupportedSecurityToken":
-		return true
+	return f.Unauthenticated()
+}
+
+// Unauthenticated reports whether the security layer did not accept who we are.
+func (f *Fault) Unauthenticated() bool {
+	for _, code := range []string{f.Subcode, f.Code} { // WS-Security puts it in place of the code in SOAP 1.1
+		switch code {
+		case "FailedAuthentication", "FailedCheck", "InvalidSecurity", "InvalidSecurityToken", "UnsupportedSecurityToken":
+			return true
+		}
 	}
 	return false
 }
