@@ -2,6 +2,7 @@ package booking
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -80,14 +81,8 @@ func (d *Desk) staffOnly(ctx context.Context, op string, entry hospital.AuditEnt
 	if err := validActor(op, entry.Actor); err != nil {
 		return err
 	}
-	kind := entry.Actor.Kind
-	if kind == hospital.ActorStaff {
+	if kind := entry.Actor.Kind; kind == hospital.ActorStaff || slices.Contains(also, kind) {
 		return nil
-	}
-	for _, other := range also {
-		if kind == other {
-			return nil
-		}
 	}
 	return d.denied(ctx, entry, &hospital.Error{Kind: hospital.Denied, Op: op, Code: "staff_only"})
 }

@@ -50,12 +50,10 @@ func ConformStore(t *testing.T, open func(t *testing.T) booking.Store) {
 // noon is the business time of the suite: a Monday.
 var noon = time.Date(2026, 11, 23, 12, 0, 0, 0, hospital.CST) //nolint:gochecknoglobals // a constant in spirit
 
-// The audit rows of what the suite does to rules and quotas.
-var ( //nolint:gochecknoglobals // constants in spirit
-	granting   = hospital.AuditEntry{At: noon, Actor: hospital.System("test"), Purpose: "quota", Action: "quota.grant", Outcome: "ok"}
-	recalling  = hospital.AuditEntry{At: noon, Actor: hospital.System("test"), Purpose: "quota", Action: "quota.recall", Outcome: "ok"}
-	publishing = hospital.AuditEntry{At: noon, Actor: hospital.System("test"), Purpose: "policy", Action: "policy.publish", Outcome: "ok"}
-)
+// done is the audit row of what the suite does to rules and quotas.
+func done(action string) hospital.AuditEntry {
+	return hospital.AuditEntry{At: noon, Actor: hospital.System("test"), Purpose: "test", Action: action, Outcome: "ok"}
+}
 
 func sample(n int) booking.Appointment {
 	day := hospital.DateOf(noon).AddDays(2)
@@ -239,7 +237,7 @@ func canonicalHistory(history booking.History) booking.History {
 func refusedSaleWritesNothing(t *testing.T, store booking.Store) {
 	t.Helper()
 	ctx := t.Context()
-	ok(t, store.Grant(ctx, []booking.QuotaSlot{{Slot: "S1-1", Schedule: "S1", Numbers: []int{1}}}, granting))
+	ok(t, store.Grant(ctx, []booking.QuotaSlot{{Slot: "S1-1", Schedule: "S1", Numbers: []int{1}}}, done("quota.grant")))
 	refused := sale(sample(1))
 	refused.Quota, refused.Allow = true, func(booking.History) error { return booking.ErrLocked }
 	_, err := store.Sell(ctx, refused)
@@ -267,8 +265,8 @@ func quotaSellsFreedFirst(t *testing.T, store booking.Store) {
 	t.Helper()
 	ctx := t.Context()
 	grant := []booking.QuotaSlot{{Slot: "S1-1", Schedule: "S1", Numbers: []int{2, 4, 6}}}
-	ok(t, store.Grant(ctx, grant, granting))
-	ok(t, store.Grant(ctx, grant, granting)) // again is harmless
+	ok(t, store.Grant(ctx, grant, done("quota.grant")))
+	ok(t, store.Grant(ctx, grant, done("quota.grant"))) // again is harmless
 	first := must[booking.Appointment](t)(sellQuota(ctx, store, 1))
 	second := must[booking.Appointment](t)(sellQuota(ctx, store, 2))
 	same(t, []int{2, 4}, []int{first.Number, second.Number})
@@ -279,14 +277,14 @@ func quotaSellsFreedFirst(t *testing.T, store booking.Store) {
 	same(t, []int{2, 6}, []int{third.Number, fourth.Number})
 	_, err := sellQuota(ctx, store, 5)
 	refusedWith(t, booking.ErrSlotTaken, err)
-	ok(t, store.Grant(ctx, []booking.QuotaSlot{{Slot: "S1-1", Schedule: "S1", Numbers: []int{2, 4, 6, 8}}}, granting))
+	ok(t, store.Grant(ctx, []booking.QuotaSlot{{Slot: "S1-1", Schedule: "S1", Numbers: []int{2, 4, 6, 8}}}, done("quota.grant")))
 	same(t, 8, must[booking.Appointment](t)(sellQuota(ctx, store, 6)).Number)
 }
 
 func burntNumberStaysGone(t *testing.T, store booking.Store) {
 	t.Helper()
 	ctx := t.Context()
-	ok(t, store.Grant(ctx, []booking.QuotaSlot{{Slot: "S1-1", Schedule: "S1", Numbers: []int{1}}}, granting))
+	ok(t, store.Grant(ctx, []booking.QuotaSlot{{Slot: "S1-1", Schedule: "S1", Numbers: []int{1}}}, done("quota.grant")))
 	a := must[booking.Appointment](t)(sellQuota(ctx, store, 1))
 	ok(t, refuse(ctx, store, a, booking.BurnNumber))
 	_, err := sellQuota(ctx, store, 2)
@@ -296,7 +294,7 @@ func burntNumberStaysGone(t *testing.T, store booking.Store) {
 func refusedNumberIsSoldLast(t *testing.T, store booking.Store) {
 	t.Helper()
 	ctx := t.Context()
-	ok(t, store.Grant(ctx, []booking.QuotaSlot{{Slot: "S1-1", Schedule: "S1", Numbers: []int{1, 2, 3, 4}}}, granting))
+	ok(t, store.Grant(ctx, []booking.QuotaSlot{{Slot: "S1-1", Schedule: "S1", Numbers: []int{1, 2, 3, 4}}}, done("quota.grant")))
 	var sold []booking.Appointment
 	for n := range 3 {
 		sold = append(sold, must[booking.Appointment](t)(sellQuota(ctx, store, n)))
@@ -319,13 +317,13 @@ func unsoldNumbersAreRecalled(t *testing.T, store booking.Store) {
 	ctx := t.Context()
 	recall := func(recall booking.QuotaRecall) []int {
 		recall.Slot = "S1-1"
-		return must[[]int](t)(store.Recall(ctx, recall, recalling))
+		return must[[]int](t)(store.Recall(ctx, recall, done("quota.recall")))
 	}
 	left := func() int {
 		return must[map[hospital.SlotID]int](t)(store.QuotaLeft(ctx, []hospital.SlotID{"S1-1"}))["S1-1"]
 	}
 	slots := []booking.QuotaSlot{{Slot: "S1-1", Schedule: "S1", Numbers: []int{1, 2, 3, 4, 5, 6}}}
-	ok(t, store.Grant(ctx, slots, granting))
+	ok(t, store.Grant(ctx, slots, done("quota.grant")))
 	first := must[booking.Appointment](t)(sellQuota(ctx, store, 1))
 	second := must[booking.Appointment](t)(sellQuota(ctx, store, 2))
 	ok(t, refuse(ctx, store, first, booking.FreeNumber))
@@ -337,9 +335,9 @@ func unsoldNumbersAreRecalled(t *testing.T, store booking.Store) {
 	refusedWith(t, booking.ErrSlotTaken, err)
 	ok(t, refuse(ctx, store, second, booking.FreeNumber))
 	same(t, []int{2}, recall(booking.QuotaRecall{Last: 10}))
-	ok(t, store.Grant(ctx, slots, granting)) // handed to us again
+	ok(t, store.Grant(ctx, slots, done("quota.grant"))) // handed to us again
 	same(t, 5, left())
-	_, err = store.Recall(ctx, booking.QuotaRecall{Slot: "unknown", Last: 1}, recalling)
+	_, err = store.Recall(ctx, booking.QuotaRecall{Slot: "unknown", Last: 1}, done("quota.recall"))
 	kindIs(t, hospital.NotFound, err)
 }
 
@@ -350,14 +348,14 @@ func soldOrRecalled(t *testing.T, store booking.Store) {
 	for i := range numbers {
 		numbers[i] = i + 1
 	}
-	ok(t, store.Grant(ctx, []booking.QuotaSlot{{Slot: "S1-1", Schedule: "S1", Numbers: numbers}}, granting))
+	ok(t, store.Grant(ctx, []booking.QuotaSlot{{Slot: "S1-1", Schedule: "S1", Numbers: numbers}}, done("quota.grant")))
 	var mu sync.Mutex
 	var seen []int
 	atOnce(30, func(n int) {
 		var got []int
 		var err error
 		if n%3 == 0 {
-			got, err = store.Recall(ctx, booking.QuotaRecall{Slot: "S1-1", Last: 2}, recalling)
+			got, err = store.Recall(ctx, booking.QuotaRecall{Slot: "S1-1", Last: 2}, done("quota.recall"))
 		} else {
 			var a booking.Appointment
 			if a, err = sellQuota(ctx, store, n); err == nil {
@@ -382,7 +380,7 @@ func hundredPatientsShareTwenty(t *testing.T, store booking.Store) {
 	for i := range numbers {
 		numbers[i] = i + 1
 	}
-	ok(t, store.Grant(ctx, []booking.QuotaSlot{{Slot: "S1-1", Schedule: "S1", Numbers: numbers}}, granting))
+	ok(t, store.Grant(ctx, []booking.QuotaSlot{{Slot: "S1-1", Schedule: "S1", Numbers: numbers}}, done("quota.grant")))
 	var mu sync.Mutex
 	var sold []int
 	atOnce(100, func(n int) {
@@ -531,12 +529,12 @@ func policyIsImmutable(t *testing.T, store booking.Store) {
 	ctx := t.Context()
 	early := booking.PolicyVersion{Version: "p@1", Hash: "h1", Body: []byte("一"), Source: "test", ValidFrom: noon}
 	late := booking.PolicyVersion{Version: "p@2", Hash: "h2", Body: []byte("二"), Source: "test", ValidFrom: noon.Add(time.Hour)}
-	ok(t, store.Publish(ctx, late, publishing))
-	ok(t, store.Publish(ctx, early, publishing))
-	ok(t, store.Publish(ctx, early, publishing))
+	ok(t, store.Publish(ctx, late, done("policy.publish")))
+	ok(t, store.Publish(ctx, early, done("policy.publish")))
+	ok(t, store.Publish(ctx, early, done("policy.publish")))
 	changed := early
 	changed.Body, changed.Hash = []byte("三"), "h3"
-	kindIs(t, hospital.Conflict, store.Publish(ctx, changed, publishing))
+	kindIs(t, hospital.Conflict, store.Publish(ctx, changed, done("policy.publish")))
 	versions := must[[]booking.PolicyVersion](t)(store.PolicyVersions(ctx))
 	if len(versions) != 2 {
 		t.Fatalf("want two versions, got %d", len(versions))
