@@ -45,10 +45,11 @@ type world struct {
 // declare the desk may not lean on, so asking one that cannot be asked fails.
 func adapters() map[string]func(his.System) his.System {
 	declare := func(hold, confirm, cancel hospital.Assurance) func(his.System) his.System {
+		sent := &sync.Map{}
 		return func(s his.System) his.System {
 			s.Assurances.Hold, s.Assurances.Confirm, s.Assurances.Cancel = hold, confirm, cancel
 			if !confirm.Queryable {
-				s.Registrar = unaskable{s.Registrar}
+				s.Registrar = unaskable{s.Registrar, confirm.Idempotent, sent}
 			}
 			return s
 		}
@@ -66,11 +67,34 @@ func adapters() map[string]func(his.System) his.System {
 	}
 }
 
-// unaskable is a HIS without a query by key. Asking it is a defect of ours.
-type unaskable struct{ his.Registrar }
+// unaskable is a HIS without a query by key, and perhaps one that takes every
+// call for a new wish. Asking the one or calling the other again is a defect of
+// ours.
+type unaskable struct {
+	his.Registrar
+
+	repeats bool
+	sent    *sync.Map // what was called, by whichever process of ours
+}
 
 func (unaskable) Find(context.Context, hospital.Key) (hospital.Registration, error) {
 	panic("the adapter does not declare that it can be asked")
+}
+
+func (u unaskable) once(call string) {
+	if _, again := u.sent.LoadOrStore(call, true); again && !u.repeats {
+		panic("the adapter does not declare that it can be called again")
+	}
+}
+
+func (u unaskable) Hold(ctx context.Context, request hospital.HoldRequest) (hospital.Hold, error) {
+	u.once("hold " + string(request.Key))
+	return u.Registrar.Hold(ctx, request)
+}
+
+func (u unaskable) Confirm(ctx context.Context, request hospital.ConfirmRequest) (hospital.Registration, error) {
+	u.once("confirm " + string(request.Key) + " " + request.Receipt)
+	return u.Registrar.Confirm(ctx, request)
 }
 
 // worker is one process of ours: a desk and a cashier.
