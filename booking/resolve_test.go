@@ -220,3 +220,35 @@ func TestARowThatCannotBeReadSparesNobodyASuspension(t *testing.T) {
 	require.Equal(t, "bad_row", hospital.CodeOf(err))
 	require.Equal(t, booking.Cancelled, c.find(a.ID).State)
 }
+
+func TestAFeeThatTheHospitalForgotIsToldAgain(t *testing.T) {
+	t.Parallel()
+	for name, row := range map[string]struct {
+		confirm func(context.Context, hospital.ConfirmRequest, booking.Slots) (hospital.Registration, error)
+		state   booking.State
+		paid    bool
+	}{
+		"and booked again": {nil, booking.Booked, true},
+		"and refused, which a person looks at": {func(context.Context, hospital.ConfirmRequest, booking.Slots) (hospital.Registration, error) {
+			return hospital.Registration{}, &hospital.Error{Kind: hospital.Rejected, Code: "books_closed"}
+		}, booking.Manual, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := newClinic(t, nil)
+			a, err := c.book(c.wish(2))
+			require.NoError(t, err)
+			c.pass(20 * time.Minute)
+			require.NoError(t, c.pay(a))
+			c.pass(5 * time.Minute)
+			require.NoError(t, c.his.Forget(10*time.Minute))
+			require.Zero(t, c.registered(a).Paid, "the backup is from before the payment")
+			c.spy(&spySlots{confirm: row.confirm})
+			c.pass(31 * time.Minute)
+			require.Equal(t, row.state, c.find(a.ID).State)
+			require.Equal(t, row.paid, c.registered(a).Paid == a.Hold.Fee)
+			require.Empty(t, c.cashier.Refunds())
+			require.Contains(t, c.events(), "appt.forgotten")
+		})
+	}
+}

@@ -145,6 +145,9 @@ func (d *Desk) untold(ctx context.Context, a Appointment, cause error) (Appointm
 	if a.State == Confirming {
 		return d.leave(ctx, a, ByRefusal, slotTaken(cause))
 	}
+	if a.PaidAtHIS { // payment was told that the fee is delivered: it is not for us to take that back
+		return d.toManual(ctx, a, "the HIS no longer has the fee: "+outcome(cause))
+	}
 	now := d.cfg.Now()
 	saved, err := d.save(ctx, a, move{cause: cause, apply: func(a *Appointment) {
 		a.State, a.Deadline, a.Tries = Booked, time.Time{}, 0

@@ -95,8 +95,11 @@ func (d *Desk) attended(ctx context.Context, a Appointment, found hospital.Regis
 	case hospital.RegistrationCancelled:
 		return d.leave(ctx, a, ByStaff, nil)
 	case hospital.RegistrationHeld, hospital.RegistrationRegistered:
-		if over {
+		switch {
+		case over:
 			return d.strike(ctx, a)
+		case a.State == Booked && a.PaidAtHIS && a.Paid > 0 && found.Paid == 0:
+			return d.feeForgotten(ctx, a)
 		}
 	default: // not a state of ours: the HIS has not said anything that we understand
 		return d.silent(ctx, a, &hospital.Error{Kind: hospital.Unavailable, Op: "booking.Desk", Code: "unknown_state"})
@@ -152,6 +155,21 @@ func (d *Desk) forgotten(ctx context.Context, a Appointment) (Appointment, error
 	a, err := d.save(ctx, a, move{keep: true, events: []string{"appt.forgotten"}, apply: func(a *Appointment) {
 		a.State, a.Deadline, a.DueAt, a.Tries = Confirming, d.confirmUntil(*a, now), now, 0
 		a.PaidAtHIS = false
+	}})
+	if err != nil {
+		return a, err
+	}
+	return d.tellAgain(ctx, a, false)
+}
+
+// feeForgotten handles a HIS that knows the registration but no longer its fee,
+// of which payment was told that it is delivered: the HIS is told again under
+// the same receipt. PaidAtHIS stays, for the money is not to go back unless a
+// person says so.
+func (d *Desk) feeForgotten(ctx context.Context, a Appointment) (Appointment, error) {
+	now := d.cfg.Now()
+	a, err := d.save(ctx, a, move{keep: true, events: []string{"appt.forgotten"}, apply: func(a *Appointment) {
+		a.State, a.Deadline, a.DueAt, a.Tries = Settling, now.Add(d.cfg.GiveUpAfter), now, 0
 	}})
 	if err != nil {
 		return a, err
