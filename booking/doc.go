@@ -20,9 +20,12 @@
 //	refused    cancelling ─▶ refused | expired | cancelled   noshow
 //	                  └─▶ manual (a person decides)
 //
-// Whoever writes an intent may call at once. Everybody else – the worker that
-// finds the row after a crash – asks the HIS by key first, and "absent" counts
-// only after the adapter's quiet time. What an adapter can do is declared in
+// Whoever writes an intent may call at once, and only within Config.CallTimeout
+// of it by the wall clock: a worker that was stopped in between does not call.
+// Everybody else – the worker that finds the row after a crash – asks the HIS by
+// key first, and "absent" counts only after the adapter's quiet time. A yes
+// holds whoever learned it; a no only for whoever still has the row. What an
+// adapter can do is declared in
 // [Assurances]; one that can neither be asked nor be called again sends the
 // case to the manual list.
 //
