@@ -195,21 +195,21 @@ func (d *Desk) Resolve(ctx context.Context, actor hospital.Actor, id string, sta
 	case Holding, Held, Confirming, Booked, Settling, Arrived, Fulfilled, Refused, Expired, NoShow, Manual:
 	}
 	var found *hospital.Registration
-	if state == Booked && a.Paid > 0 {
+	if a.Paid > 0 && (state == Booked || d.cfg.Assurances.Confirm.Queryable) {
 		if found, err = d.standing(ctx, a); err != nil {
 			return a, err
 		}
 	}
 	now := d.cfg.Now()
 	return d.save(ctx, a, move{actor: actor, apply: func(a *Appointment) {
+		if found != nil {
+			a.learnPayment(*found)
+		}
 		if state == Fulfilled {
 			a.end(Fulfilled, "", reason, now)
 			return
 		}
 		a.State, a.Reason, a.Tries, a.Deadline, a.AskedAt = Booked, reason, 0, time.Time{}, now
-		if found != nil {
-			a.learnPayment(*found)
-		}
 		a.DueAt = d.nextCheck(*a, now)
 	}})
 }

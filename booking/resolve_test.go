@@ -252,3 +252,24 @@ func TestAFeeThatTheHospitalForgotIsToldAgain(t *testing.T) {
 		})
 	}
 }
+
+func TestAVisitThatTookPlaceKeepsTheFeeTheHospitalHas(t *testing.T) {
+	t.Parallel()
+	c := newClinic(t, nil)
+	a, err := c.book(c.wish(2))
+	require.NoError(t, err)
+	delivery, _ := c.cashier.Pay(a.ChargeKey())
+	c.line.LoseAnswers(histest.OpConfirm, 1)
+	require.Equal(t, hospital.Indeterminate, hospital.KindOf(c.deliver(delivery)))
+	c.line.Cut(true)
+	c.pass(13 * time.Hour)
+	require.Equal(t, booking.Manual, c.find(a.ID).State)
+	_, err = c.resolve(a, booking.Fulfilled)
+	require.Equal(t, hospital.Indeterminate, hospital.KindOf(err), "a silent HIS says nothing about the fee")
+	c.line.Cut(false)
+	a, err = c.resolve(a, booking.Fulfilled)
+	require.NoError(t, err)
+	require.True(t, a.PaidAtHIS)
+	require.NoError(t, c.deliver(delivery), "it is delivered, and not given back")
+	require.Empty(t, c.cashier.Refunds())
+}
