@@ -7,6 +7,15 @@ import (
 	"os"
 	"strconv"
 	"syscall"
+	"time"
+)
+
+// A child that this process is just starting shares its locks until the exec,
+// a moment after the fork. So a lock that this process gave back a moment ago
+// may look held, and is tried for again.
+const (
+	tries = 20
+	pause = 5 * time.Millisecond
 )
 
 // Take takes the lock, or returns [ErrHeld] when another process, or this one,
@@ -17,8 +26,16 @@ func Take(path string) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+	for try := 1; ; try++ {
+		err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+		if err == nil {
+			break
+		}
 		if errors.Is(err, syscall.EWOULDBLOCK) {
+			if try < tries {
+				<-time.After(pause)
+				continue
+			}
 			err = ErrHeld
 		}
 		return nil, errors.Join(err, f.Close())
