@@ -1,0 +1,286 @@
+package wechattest
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strconv"
+	"unicode/utf8"
+)
+
+// maxRequestBytes caps a call's body. The largest, a menu full of long
+// addresses, has about 20 kB.
+const maxRequestBytes = 128 << 10
+
+// endpoint is one row of the table below.
+type endpoint struct {
+	method string // GET or POST
+	path   string
+	auth   auth
+	quota  Quota
+	rule   func(*turn, *request) (any, *refusal)
+}
+
+// auth says what a call must bring.
+type auth int
+
+const (
+	withToken  auth = iota // ?access_token=
+	withSecret             // app id and secret in the call; the rule checks them
+	withWeb                // the token of a web login; the rule checks it
+)
+
+// endpoints is what the platform offers: to add a capability, add its row and
+// write its rule. A rule returns the answer, nil for {"errcode":0,"errmsg":"ok"}.
+// The daily limits are those of the console's list for a service account.
+func endpoints() map[string]endpoint {
+	table := []endpoint{
+		{http.MethodGet, "/cgi-bin/token", withSecret, Quota{Day: 2000}, (*turn).classicToken},
+		{http.MethodPost, "/cgi-bin/stable_token", withSecret, Quota{Day: 500_000, Minute: 10_000}, (*turn).stableToken},
+		{http.MethodGet, "/cgi-bin/getcallbackip", withToken, Quota{}, (*turn).callbackIPs},
+		{http.MethodPost, "/cgi-bin/clear_quota", withToken, Quota{}, (*turn).clearQuota},
+		{http.MethodPost, "/cgi-bin/menu/create", withToken, Quota{Day: 1000}, (*turn).createMenu},
+		{http.MethodGet, "/cgi-bin/menu/get", withToken, Quota{Day: 10_000}, (*turn).getMenu},
+		{http.MethodGet, "/cgi-bin/menu/delete", withToken, Quota{Day: 1000}, (*turn).deleteMenu},
+		{http.MethodGet, "/cgi-bin/get_current_selfmenu_info", withToken, Quota{Day: 10_000}, (*turn).selfMenu},
+		{http.MethodPost, "/cgi-bin/message/template/send", withToken, Quota{Day: 100_000}, (*turn).sendTemplate},
+		{http.MethodPost, "/cgi-bin/message/subscribe/bizsend", withToken, Quota{Day: 100_000}, (*turn).sendSubscription},
+		{http.MethodPost, "/cgi-bin/message/custom/send", withToken, Quota{Day: 500_000}, (*turn).sendCustom},
+		{http.MethodGet, "/cgi-bin/user/get", withToken, Quota{Day: 500}, (*turn).listUsers},
+		{http.MethodGet, "/cgi-bin/user/info", withToken, Quota{Day: 500_000}, (*turn).userInfo},
+		{http.MethodGet, "/cgi-bin/ticket/getticket", withToken, Quota{Day: 1_000_000}, (*turn).getTicket},
+		{http.MethodGet, "/sns/oauth2/access_token", withSecret, Quota{Minute: 50_000}, (*turn).webAccess},
+		{http.MethodGet, "/sns/oauth2/refresh_token", withWeb, Quota{Minute: 50_000}, (*turn).webRefresh},
+		{http.MethodGet, "/sns/userinfo", withWeb, Quota{Minute: 50_000}, (*turn).webUser},
+		{http.MethodGet, "/sns/auth", withWeb, Quota{Minute: 50_000}, (*turn).webCheck},
+	}
+	byPath := make(map[string]endpoint, len(table))
+	for _, e := range table {
+		byPath[e.path] = e
+	}
+	return byPath
+}
+
+// request is a call as a rule sees it.
+type request struct {
+	query url.Values
+	body  []byte
+	peer  netip.Addr
+	// escaped: the body spells a character as \uXXXX. WeChat takes such text as
+	// it is written, so a phone shows the backslash.
+	escaped bool
+}
+
+// Handler is api.weixin.qq.com, and the control surface below /_sim/. A cut
+// connection is made by [http.ErrAbortHandler], so it must run in a server of
+// net/http.
+func (p *Platform) Handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("/_sim/", p.serveSim)
+	mux.HandleFunc("/", p.serveAPI)
+	return mux
+}
+
+// serveAPI answers one call: fault switches first, then method, body, token
+// and quota, then the rule.
+func (p *Platform) serveAPI(w http.ResponseWriter, r *http.Request) {
+	fault := p.takeFault(r.URL.Path)
+	log := Exchange{At: p.config.Now(), Path: r.URL.Path, Outcome: "cut", Fault: fault.Kind.String()}
+	if fault.Kind == 0 {
+		log.Fault = ""
+	}
+	defer func() { p.config.Log(log) }()
+	switch fault.Kind {
+	case Dead:
+		panic(http.ErrAbortHandler)
+	case ServerError:
+		log.Outcome = "502"
+		w.WriteHeader(http.StatusBadGateway)
+		return
+	case Busy:
+		log.Outcome = "-1"
+		p.writeRefusal(w, refuse(-1))
+		return
+	default:
+	}
+	body, err := io.ReadAll(io.LimitReader(r.Body, maxRequestBytes+1))
+	if err != nil {
+		panic(http.ErrAbortHandler) // half a request: nobody waits for an answer
+	}
+	if len(body) > maxRequestBytes {
+		log.Outcome = "413"
+		w.WriteHeader(http.StatusRequestEntityTooLarge)
+		return
+	}
+	answer, outcome := p.answer(r, body)
+	log.Outcome = outcome
+	p.deliverAnswer(w, r, fault, answer)
+}
+
+// answer lets the call happen and returns its bytes.
+func (p *Platform) answer(r *http.Request, body []byte) (answer []byte, outcome string) {
+	var result any
+	var no *refusal
+	err := p.act(func(t *turn) error {
+		result, no = t.call(r, body)
+		return nil
+	})
+	if err != nil {
+		no = refuse(-1) // the journal failed: nothing is promised any more
+	}
+	if no != nil {
+		return p.refusalBytes(no), strconv.Itoa(no.code)
+	}
+	if result == nil {
+		result = okay()
+	}
+	return encode(result), "ok"
+}
+
+func (t *turn) call(r *http.Request, body []byte) (any, *refusal) {
+	e, known := t.endpoints[r.URL.Path]
+	if !known {
+		return nil, refuse(40066)
+	}
+	if r.Method != e.method {
+		if e.method == http.MethodGet {
+			return nil, refuse(43001)
+		}
+		return nil, refuse(43002)
+	}
+	query, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return nil, refuse(40097)
+	}
+	req := &request{query: query, body: body, peer: peerOf(r)}
+	if e.auth == withToken {
+		if no := t.authorized(query.Get("access_token")); no != nil {
+			return nil, no
+		}
+	}
+	if no := t.spend(e); no != nil {
+		return nil, no
+	}
+	if e.method == http.MethodPost {
+		if no := req.read(); no != nil {
+			return nil, no
+		}
+	}
+	return e.rule(t, req)
+}
+
+func peerOf(r *http.Request) netip.Addr {
+	peer, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return netip.IPv6Unspecified()
+	}
+	return peer.Addr()
+}
+
+// read checks that the body is a JSON object in UTF-8 and takes \uXXXX for the
+// six characters it is written with.
+func (r *request) read() *refusal {
+	if len(bytes.TrimSpace(r.body)) == 0 {
+		return refuse(44002)
+	}
+	if !utf8.Valid(r.body) {
+		return refuse(47001)
+	}
+	r.body, r.escaped = literal(r.body)
+	var object map[string]json.RawMessage
+	if err := json.Unmarshal(r.body, &object); err != nil || object == nil {
+		return refuse(47001)
+	}
+	return nil
+}
+
+// literal turns each \uXXXX that spells a printable character into an escaped
+// backslash before the same letters.
+func literal(body []byte) (out []byte, escaped bool) {
+	out = make([]byte, 0, len(body))
+	for i := 0; i < len(body); i++ {
+		if body[i] != '\\' || i+1 == len(body) {
+			out = append(out, body[i])
+			continue
+		}
+		if body[i+1] == 'u' && i+6 <= len(body) {
+			if n, err := strconv.ParseUint(string(body[i+2:i+6]), 16, 16); err == nil && n >= ' ' {
+				out, escaped = append(out, '\\'), true
+			}
+		}
+		out = append(out, body[i], body[i+1])
+		i++
+	}
+	return out, escaped
+}
+
+// decode reads the body into v. Names fit only in their exact case, as on the
+// real platform, and a value of the wrong type is a format error.
+func (r *request) decode(v any) *refusal {
+	var tree any
+	decoder := json.NewDecoder(bytes.NewReader(r.body))
+	decoder.UseNumber()
+	if err := decoder.Decode(&tree); err != nil {
+		return refuse(47001)
+	}
+	exact, err := json.Marshal(exactNames(tree, v))
+	if err == nil {
+		err = json.Unmarshal(exact, v)
+	}
+	if err != nil {
+		return refuse(47001)
+	}
+	return nil
+}
+
+// deliverAnswer writes the answer, or what the switch makes of it.
+func (p *Platform) deliverAnswer(w http.ResponseWriter, r *http.Request, fault Fault, answer []byte) {
+	switch fault.Kind {
+	case AnswerLost:
+		panic(http.ErrAbortHandler)
+	case Slow:
+		p.hold(r.Context(), fault)
+	case Truncated:
+		answer = answer[:len(answer)/2]
+	case Page:
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		_, _ = w.Write([]byte("<!DOCTYPE html><html><body><h1>It works</h1></body></html>")) // a caller that is gone asks again
+		return
+	default:
+	}
+	p.write(w, answer)
+}
+
+func (p *Platform) write(w http.ResponseWriter, answer []byte) {
+	w.Header().Set("Content-Type", "application/json; encoding=utf-8")
+	_, _ = w.Write(answer) // a caller that is gone asks again
+}
+
+func (p *Platform) writeRefusal(w http.ResponseWriter, no *refusal) { p.write(w, p.refusalBytes(no)) }
+
+func (p *Platform) refusalBytes(no *refusal) []byte {
+	return encode(status{Code: no.code, Text: withRID(no.text, p.config.Now())})
+}
+
+// status is what stands in every refusal and in most successes.
+type status struct {
+	Code int    `json:"errcode"`
+	Text string `json:"errmsg"`
+}
+
+func okay() status { return status{Text: "ok"} }
+
+// encode writes JSON as the platform does: nothing is escaped that need not be.
+func encode(v any) []byte {
+	var b bytes.Buffer
+	encoder := json.NewEncoder(&b)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(v); err != nil {
+		panic(errors.Join(errors.New("wechattest: an answer that is no JSON"), err)) // a rule's own value
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
+}

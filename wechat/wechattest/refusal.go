@@ -1,0 +1,148 @@
+package wechattest
+
+import (
+	"fmt"
+	"net/netip"
+	"time"
+)
+
+// refusal is an answer with an errcode. The rid is added when it is written.
+type refusal struct {
+	code int
+	text string
+}
+
+// refuse returns the refusal with WeChat's own words for the code.
+func refuse(code int) *refusal { return &refusal{code: code, text: wording(code)} }
+
+// refusef is refuse where the words name something.
+func refusef(code int, format string, args ...any) *refusal {
+	return &refusal{code: code, text: fmt.Sprintf(format, args...)}
+}
+
+// wording is the errmsg of a code, as it is seen in the field.
+func wording(code int) string {
+	switch code {
+	case -1:
+		return "system error"
+	case 40001:
+		return "invalid credential, access_token is invalid or not latest, could get access_token by getStableAccessToken, more details at https://mmbizurl.cn/s/JtxxFh33r"
+	case 40002:
+		return "invalid grant_type"
+	case 40003:
+		return "invalid openid"
+	case 40007:
+		return "invalid media_id"
+	case 40008:
+		return "invalid message type"
+	case 40013:
+		return "invalid appid"
+	case 40016:
+		return "invalid button size"
+	case 40017:
+		return "invalid button type"
+	case 40018:
+		return "invalid button name size"
+	case 40019:
+		return "invalid button key size"
+	case 40020:
+		return "invalid button url size"
+	case 40023:
+		return "invalid sub button size"
+	case 40024:
+		return "invalid sub button type"
+	case 40025:
+		return "invalid sub button name size"
+	case 40026:
+		return "invalid sub button key size"
+	case 40027:
+		return "invalid sub button url size"
+	case 40029:
+		return "invalid code"
+	case 40030:
+		return "invalid refresh_token"
+	case 40033:
+		return "invalid charset. please check your request, if include \\uxxxx will create fail!"
+	case 40036:
+		return "invalid template_id size"
+	case 40037:
+		return "invalid template_id"
+	case 40054:
+		return "invalid sub button url domain"
+	case 40055:
+		return "invalid button url domain"
+	case 40066:
+		return "invalid url"
+	case 40097:
+		return "invalid args"
+	case 40125:
+		return "invalid appsecret"
+	case 40163:
+		return "code been used"
+	case 40165:
+		return "invalid weapp pagepath"
+	case 40166:
+		return "invalid weapp appid"
+	case 41001:
+		return "access_token missing"
+	case 41002:
+		return "appid missing"
+	case 41003:
+		return "refresh_token missing"
+	case 41004:
+		return "appsecret missing"
+	case 41008:
+		return "missing code"
+	case 41009:
+		return "missing openid"
+	case 41030:
+		return "invalid page"
+	case 42001:
+		return "access_token expired"
+	case 42002:
+		return "refresh_token expired"
+	case 42003:
+		return "code expired"
+	case 43001:
+		return "require GET method"
+	case 43002:
+		return "require POST method"
+	case 43004:
+		return "require subscribe"
+	case 43101:
+		return "user refuse to accept the msg"
+	case 44002:
+		return "empty post data"
+	case 44004:
+		return "empty content"
+	case 45002:
+		return "content size out of limit"
+	case 45009:
+		return "reach max api daily quota limit"
+	case 45011:
+		return "api minute-quota reach limit must slower retry next minute"
+	case 45015:
+		return "response out of time limit or subscription is canceled"
+	case 45047:
+		return "out of response count limit"
+	case 46003:
+		return "menu no exist"
+	case 47001:
+		return "data format error"
+	case 48001:
+		return "api unauthorized"
+	case 48006:
+		return "forbid to clear quota because of reaching the limit"
+	}
+	return "request refused"
+}
+
+// notListed is the refusal of an address outside the IP allow list.
+func notListed(peer netip.Addr) *refusal {
+	return refusef(40164, "invalid ip %s ipv6 %s, not in whitelist", peer.Unmap(), netip.AddrFrom16(peer.As16()))
+}
+
+// withRID adds the request's number. Its first group is the Unix time in hex.
+func withRID(text string, now time.Time) string {
+	return fmt.Sprintf("%s rid: %08x-%s-%s", text, uint32(now.Unix()), randomHex(4), randomHex(4)) //nolint:gosec // eight hex digits, as WeChat writes it
+}
