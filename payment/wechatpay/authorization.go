@@ -28,17 +28,17 @@ func (a Authorization) String() string {
 // ParseAuthorization reads the header: the scheme, and each of the five parts
 // once, in any order. It returns Invalid, naming the part, for anything else.
 func ParseAuthorization(header string) (Authorization, error) {
-	bad := func(detail string) (Authorization, error) {
-		return Authorization{}, &hospital.Error{
+	bad := func(detail string) error {
+		return &hospital.Error{
 			Kind: hospital.Invalid, Op: "wechatpay.ParseAuthorization", Code: "bad_authorization", Detail: detail,
 		}
 	}
 	if len(header) > maxAuthorization {
-		return bad("longer than 2048 characters")
+		return Authorization{}, bad("longer than 2048 characters")
 	}
 	rest, ok := strings.CutPrefix(header, Scheme+" ")
 	if !ok {
-		return bad("another scheme than " + Scheme)
+		return Authorization{}, bad("another scheme than " + Scheme)
 	}
 	parts := map[string]string{"mchid": "", "nonce_str": "", "timestamp": "", "serial_no": "", "signature": ""}
 	for part := range strings.SplitSeq(strings.TrimSpace(rest), ",") {
@@ -47,22 +47,22 @@ func ParseAuthorization(header string) (Authorization, error) {
 		quoted := len(value) > 2 && value[0] == '"' && value[len(value)-1] == '"'
 		switch {
 		case !known:
-			return bad("a part that is none of the five")
+			return Authorization{}, bad("a part that is none of the five")
 		case had != "":
-			return bad(name + " stands twice")
+			return Authorization{}, bad(name + " stands twice")
 		case !quoted || !printable(value[1:len(value)-1]) || strings.Contains(value[1:len(value)-1], `"`):
-			return bad(name + " is not a quoted text")
+			return Authorization{}, bad(name + " is not a quoted text")
 		}
 		parts[name] = value[1 : len(value)-1]
 	}
 	for name, value := range parts {
 		if value == "" {
-			return bad(name + " is missing")
+			return Authorization{}, bad(name + " is missing")
 		}
 	}
 	unix, ok := seconds(parts["timestamp"])
 	if !ok {
-		return bad("timestamp is not a number of seconds")
+		return Authorization{}, bad("timestamp is not a number of seconds")
 	}
 	return Authorization{
 		Stamp:      Stamp{Unix: unix, Nonce: parts["nonce_str"]},

@@ -10,7 +10,10 @@ var (
 	ErrBadSignature = &hospital.Error{Kind: hospital.Denied, Code: "bad_signature"}
 	ErrNotOpened    = &hospital.Error{Kind: hospital.Denied, Code: "not_opened"} // the encrypted part does not open
 	ErrMalformed    = &hospital.Error{Kind: hospital.Denied, Code: "malformed"}  // signed, and yet not what it should be
-	ErrForeign      = &hospital.Error{Kind: hospital.Denied, Code: "foreign"}    // for another merchant or account
+	// ErrUnknownEvent is for what was sent well and is none of ours: nothing that
+	// we do not act on is acknowledged.
+	ErrUnknownEvent = &hospital.Error{Kind: hospital.Denied, Code: "unknown_event"}
+	ErrForeign      = &hospital.Error{Kind: hospital.Denied, Code: "foreign"} // for another merchant or account
 )
 
 // refusal returns a sentinel with the place and the reason.

@@ -84,7 +84,7 @@ func appendStamped(m []byte, s Stamp, body []byte) []byte {
 // PayMessage returns what the paySign of a pay sheet covers. The package is
 // "prepay_id=…", with the prefix, for JSAPI and for a mini program.
 //
-// Source: pay.weixin.qq.com/doc/v3/merchant/4012365340.
+// Source: WeChat Pay API v3, JSAPI 调起支付, the four lines of paySign.
 func PayMessage(appID string, s Stamp, pack string) []byte {
 	m := make([]byte, 0, len(appID)+len(s.Nonce)+len(pack)+24)
 	m = append(m, appID...)

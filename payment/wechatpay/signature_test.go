@@ -146,7 +146,8 @@ func TestASealedTextOpensAgain(t *testing.T) {
 	plain, err := c.Open(fresh())
 	require.NoError(t, err)
 	require.Equal(t, `{"a":1}`, string(plain))
-	require.NotEqual(t, fresh().Nonce, fresh().Nonce)
+	first, second := fresh(), fresh()
+	require.NotEqual(t, first.Nonce, second.Nonce)
 
 	for name, spoil := range map[string]func(*wechatpay.Sealed){
 		"no nonce":                func(s *wechatpay.Sealed) { s.Nonce = "" },

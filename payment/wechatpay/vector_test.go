@@ -50,38 +50,38 @@ type signedVector struct {
 	Plaintext string `json:"plaintext"`
 }
 
-func readVectors(t testing.TB) vectors {
-	t.Helper()
+func readVectors(tb testing.TB) vectors {
+	tb.Helper()
 	data, err := os.ReadFile("testdata/vectors.json")
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	var v vectors
-	require.NoError(t, json.Unmarshal(data, &v))
+	require.NoError(tb, json.Unmarshal(data, &v))
 	return v
 }
 
 // key returns the public key of a PEM certificate or public key.
-func (v vectors) key(t testing.TB, name string) *rsa.PublicKey {
-	t.Helper()
+func (v vectors) key(tb testing.TB, name string) *rsa.PublicKey {
+	tb.Helper()
 	block, _ := pem.Decode([]byte(v.Keys[name]))
-	require.NotNil(t, block, name)
+	require.NotNil(tb, block, name)
 	if block.Type == "CERTIFICATE" {
 		cert, err := x509.ParseCertificate(block.Bytes)
-		require.NoError(t, err)
+		require.NoError(tb, err)
 		key, ok := cert.PublicKey.(*rsa.PublicKey)
-		require.True(t, ok)
+		require.True(tb, ok)
 		return key
 	}
 	parsed, err := x509.ParsePKIXPublicKey(block.Bytes)
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	key, ok := parsed.(*rsa.PublicKey)
-	require.True(t, ok)
+	require.True(tb, ok)
 	return key
 }
 
-func (s signedVector) stamp(t testing.TB) wechatpay.Stamp {
-	t.Helper()
+func (s signedVector) stamp(tb testing.TB) wechatpay.Stamp {
+	tb.Helper()
 	unix, err := strconv.ParseInt(s.Timestamp, 10, 64)
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	return wechatpay.Stamp{Unix: unix, Nonce: s.Nonce}
 }
 

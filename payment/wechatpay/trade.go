@@ -1,0 +1,131 @@
+package wechatpay
+
+import (
+	"context"
+	"encoding/json"
+	"net/url"
+	"time"
+
+	"github.com/wxhospital/hospital"
+	"github.com/wxhospital/hospital/payment"
+)
+
+// maxNumber bounds the numbers of WeChat Pay, which have 28 to 32 characters.
+const maxNumber = 64
+
+// transaction is 支付单: the answer to a query and the content of a
+// notification of payment.
+type transaction struct {
+	AppID         string `json:"appid"`
+	MerchantID    string `json:"mchid"`
+	OutTradeNo    string `json:"out_trade_no"`
+	TransactionID string `json:"transaction_id"`
+	TradeState    string `json:"trade_state"`
+	SuccessTime   string `json:"success_time"`
+	Amount        amount `json:"amount"`
+}
+
+// tradeStates are what trade_state means to us.
+//
+//nolint:gochecknoglobals // an immutable table
+var tradeStates = map[string]payment.TradeState{
+	"NOTPAY": payment.TradeNotPaid, "USERPAYING": payment.TradePaying, "ACCEPT": payment.TradePaying,
+	"SUCCESS": payment.TradePaid, "REFUND": payment.TradeRefunded,
+	"CLOSED": payment.TradeClosed, "REVOKED": payment.TradeClosed, "PAYERROR": payment.TradeClosed,
+}
+
+// trade is what the transaction says, or the name of the field that keeps it
+// from being believed. Whether number and amount are those that we asked for,
+// package payment knows.
+func (t transaction) trade() (trade payment.Trade, badField string) {
+	state, known := tradeStates[t.TradeState]
+	trade = payment.Trade{
+		TradeNo: payment.TradeNo(t.OutTradeNo), State: state, Amount: t.Amount.Total, Currency: currency(t.Amount.Currency),
+		TransactionID: t.TransactionID,
+	}
+	switch {
+	case !known:
+		return trade, "trade_state"
+	case t.OutTradeNo == "" || len(t.OutTradeNo) > maxNumber:
+		return trade, "out_trade_no"
+	case len(t.TransactionID) > maxNumber || !printable(t.TransactionID):
+		return trade, "transaction_id"
+	case !state.Paid():
+		return trade, ""
+	case t.TransactionID == "":
+		return trade, "transaction_id"
+	case t.Amount.Total < 1:
+		return trade, "amount.total"
+	}
+	at, err := time.Parse(time.RFC3339, t.SuccessTime)
+	if err != nil {
+		return trade, "success_time"
+	}
+	trade.PaidAt = at
+	return trade, ""
+}
+
+// currency is what an amount is in. A domestic merchant has one currency, and
+// the amount of a refund notification does not say it.
+func currency(said string) string {
+	if said == "" {
+		return payment.Currency
+	}
+	return said
+}
+
+// Query tells what became of an order. It returns NotFound when WeChat Pay
+// never saw the number, Invalid for a number that cannot be one, Denied, and
+// Unavailable for everything that leaves the question open.
+//
+// API: GET /v3/pay/transactions/out-trade-no/{out_trade_no}.
+func (c *Channel) Query(ctx context.Context, no payment.TradeNo) (payment.Trade, error) {
+	if !no.Valid() {
+		return payment.Trade{}, callQuery.fail(hospital.Invalid, "bad_number", "TradeNo", nil)
+	}
+	body, err := c.ask(ctx, question{
+		call: callQuery, path: "/v3/pay/transactions/out-trade-no/" + string(no), query: url.Values{"mchid": {c.merchantID}},
+	})
+	if err != nil {
+		return payment.Trade{}, err
+	}
+	var t transaction
+	if json.Unmarshal(body, &t) != nil {
+		return payment.Trade{}, callQuery.malformed("not a transaction")
+	}
+	if t.MerchantID != c.merchantID || t.AppID != c.appID {
+		return payment.Trade{}, callQuery.fail(hospital.Unavailable, "bad_answer", "mchid or appid", ErrForeign)
+	}
+	trade, badField := t.trade()
+	if badField != "" {
+		return payment.Trade{}, callQuery.malformed(badField)
+	}
+	if trade.TradeNo != no {
+		return payment.Trade{}, callQuery.malformed("out_trade_no is not the one asked for")
+	}
+	return trade, nil
+}
+
+// Close makes sure that nobody pays the order any more; it may be repeated. It
+// returns Conflict when the order is paid, NotFound when WeChat Pay never saw
+// the number, Invalid, Denied, Rejected, Unavailable and Indeterminate.
+//
+// API: POST /v3/pay/transactions/out-trade-no/{out_trade_no}/close.
+func (c *Channel) Close(ctx context.Context, no payment.TradeNo) error {
+	if !no.Valid() {
+		return callClose.fail(hospital.Invalid, "bad_number", "TradeNo", nil)
+	}
+	body, err := json.Marshal(struct {
+		MerchantID string `json:"mchid"`
+	}{c.merchantID})
+	if err != nil {
+		return callClose.fail(hospital.Internal, "not_json", "", err)
+	}
+	_, err = c.ask(ctx, question{
+		call: callClose, path: "/v3/pay/transactions/out-trade-no/" + string(no) + "/close", body: body,
+	})
+	if hospital.CodeOf(err) == "ORDER_CLOSED" {
+		return nil
+	}
+	return err
+}
