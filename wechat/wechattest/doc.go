@@ -9,7 +9,7 @@
 //
 //	site := wechattest.Start(t, wechattest.Config{})
 //	site.CallbackTo(myHandler)
-//	chat := site.Follower(t, "陈素心").Chat()
+//	err := site.Follower(ctx, "陈素心").Say(ctx, "在吗")
 //
 // Everywhere else [New] makes a [Platform]: [Platform.Handler] is
 // api.weixin.qq.com, [Platform.Open] is open.weixin.qq.com, and [Platform.Run]

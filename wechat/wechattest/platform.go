@@ -274,7 +274,7 @@ func (p *Platform) Close() error {
 }
 
 // errClosed answers whoever comes after Close.
-var errClosed = &hospital.Error{Kind: hospital.Unavailable, Op: "wechattest.Platform", Code: "closed"} //nolint:gochecknoglobals // a constant in spirit
+var errClosed = &hospital.Error{Kind: hospital.Unavailable, Op: "wechattest.Platform", Code: "closed"}
 
 // act lets one command in after the other. What the command changed is in the
 // journal when act returns; a journal that fails ends the platform, because

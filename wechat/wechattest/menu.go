@@ -1,0 +1,208 @@
+package wechattest
+
+import (
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// The limits of a menu, in bytes and buttons.
+// API: POST /cgi-bin/menu/create, 参数说明.
+const (
+	maxButtons    = 3
+	maxSubButtons = 5
+	maxButtonName = 16
+	maxSubName    = 60
+	maxButtonKey  = 128
+	maxButtonURL  = 1024
+)
+
+// menu is what createMenu accepted.
+type menu struct {
+	Buttons []button
+}
+
+// button is one button as the calls carry it.
+type button struct {
+	Type      string   `json:"type,omitempty"`
+	Name      string   `json:"name"`
+	Key       string   `json:"key,omitempty"`
+	URL       string   `json:"url,omitempty"`
+	MediaID   string   `json:"media_id,omitempty"`
+	ArticleID string   `json:"article_id,omitempty"`
+	AppID     string   `json:"appid,omitempty"`
+	PagePath  string   `json:"pagepath,omitempty"`
+	Sub       []button `json:"sub_button"`
+}
+
+// find returns the button of that name, at either level.
+func (m menu) find(name string) (button, bool) {
+	for _, b := range m.Buttons {
+		if b.Name == name {
+			return b, true
+		}
+		for _, s := range b.Sub {
+			if s.Name == name {
+				return s, true
+			}
+		}
+	}
+	return button{}, false
+}
+
+// createMenu replaces the menu, all or nothing.
+func (t *turn) createMenu(r *request) (any, *refusal) {
+	var in struct {
+		Buttons []button `json:"button"`
+	}
+	if r.escaped {
+		return nil, refuse(40033)
+	}
+	if no := r.decode(&in); no != nil {
+		return nil, no
+	}
+	if n := len(in.Buttons); n < 1 || n > maxButtons {
+		return nil, refuse(40016)
+	}
+	for i := range in.Buttons {
+		b := &in.Buttons[i]
+		if no := t.checkButton(*b); no != nil {
+			return nil, no
+		}
+		// What the platform does not know of a kind of button it does not keep.
+		for j := range b.Sub {
+			b.Sub[j].Sub = []button{}
+		}
+		if b.Sub == nil {
+			b.Sub = []button{}
+		}
+	}
+	t.menus.put(t, "", menu{in.Buttons})
+	return nil, nil
+}
+
+// checkButton checks a button of the first level and those below it.
+func (t *turn) checkButton(b button) *refusal {
+	if b.Name == "" || len(b.Name) > maxButtonName {
+		return refuse(40018)
+	}
+	if len(b.Sub) == 0 {
+		return t.checkAction(b, actionCodes{40017, 40019, 40020, 40055})
+	}
+	if len(b.Sub) > maxSubButtons {
+		return refuse(40023)
+	}
+	for _, s := range b.Sub {
+		if s.Name == "" || len(s.Name) > maxSubName {
+			return refuse(40025)
+		}
+		if len(s.Sub) > 0 { // there is no third level
+			return refusef(40022, "invalid sub button level")
+		}
+		if no := t.checkAction(s, actionCodes{40024, 40026, 40027, 40054}); no != nil {
+			return no
+		}
+	}
+	return nil
+}
+
+// actionCodes are the codes of one level of the menu.
+type actionCodes struct{ kind, key, url, domain int }
+
+// checkAction checks what a button does.
+func (t *turn) checkAction(b button, codes actionCodes) *refusal {
+	switch b.Type {
+	case "click", "scancode_push", "scancode_waitmsg", "pic_sysphoto", "pic_photo_or_album", "pic_weixin", "location_select":
+		if b.Key == "" || len(b.Key) > maxButtonKey {
+			return refuse(codes.key)
+		}
+	case "view":
+		return checkButtonURL(b.URL, codes)
+	case "miniprogram":
+		if no := checkButtonURL(b.URL, codes); no != nil {
+			return no
+		}
+		switch {
+		case !slices.Contains(t.config.MiniPrograms, b.AppID):
+			return refuse(40166)
+		case b.PagePath == "":
+			return refuse(40165)
+		}
+	case "media_id", "view_limited", "article_id", "article_view_limited":
+		return refuse(40007) // the platform has no material yet
+	default:
+		return refuse(codes.kind)
+	}
+	return nil
+}
+
+func checkButtonURL(address string, codes actionCodes) *refusal {
+	if address == "" || len(address) > maxButtonURL {
+		return refuse(codes.url)
+	}
+	u, err := url.Parse(address)
+	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Hostname() == "" || strings.ContainsAny(address, " \t\r\n") {
+		return refuse(codes.domain)
+	}
+	return nil
+}
+
+// getMenu answers menu/get.
+func (t *turn) getMenu(*request) (any, *refusal) {
+	m, there := t.menus.rows[""]
+	if !there {
+		return nil, refuse(46003)
+	}
+	type buttons struct {
+		Buttons []button `json:"button"`
+	}
+	return struct {
+		Menu buttons `json:"menu"`
+	}{buttons(m)}, nil
+}
+
+// deleteMenu takes the menu away. Without one it answers ok as well.
+func (t *turn) deleteMenu(*request) (any, *refusal) {
+	t.menus.drop(t, "")
+	return nil, nil
+}
+
+// selfMenu answers get_current_selfmenu_info, in which the buttons of the
+// second level stand in a list of their own.
+func (t *turn) selfMenu(*request) (any, *refusal) {
+	type shown struct {
+		Type     string `json:"type,omitempty"`
+		Name     string `json:"name"`
+		Key      string `json:"key,omitempty"`
+		URL      string `json:"url,omitempty"`
+		AppID    string `json:"appid,omitempty"`
+		PagePath string `json:"pagepath,omitempty"`
+		Sub      any    `json:"sub_button,omitempty"`
+	}
+	type list struct {
+		List []shown `json:"list"`
+	}
+	bare := func(b button) shown {
+		return shown{Type: b.Type, Name: b.Name, Key: b.Key, URL: b.URL, AppID: b.AppID, PagePath: b.PagePath}
+	}
+	var out struct {
+		Open int `json:"is_menu_open"`
+		Self struct {
+			Buttons []shown `json:"button"`
+		} `json:"selfmenu_info"`
+	}
+	out.Self.Buttons = []shown{}
+	for _, b := range t.menus.rows[""].Buttons {
+		out.Open = 1
+		top := bare(b)
+		if len(b.Sub) > 0 {
+			var below list
+			for _, s := range b.Sub {
+				below.List = append(below.List, bare(s))
+			}
+			top.Sub = below
+		}
+		out.Self.Buttons = append(out.Self.Buttons, top)
+	}
+	return out, nil
+}

@@ -1,0 +1,256 @@
+package wechattest
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/wxhospital/hospital"
+)
+
+// simVerb is what one row of the control surface does.
+type simVerb func(context.Context, *Platform, url.Values) (any, error)
+
+// simVerbs is the control surface below /_sim/. Every value is a query
+// parameter; answers are JSON, null where there is nothing to say, and an error
+// is {"kind","code","detail"} with status 400, 404 or 409.
+func simVerbs() map[string]simVerb {
+	return map[string]simVerb{
+		"GET /_sim/users":        simUsers,                                     // everybody with WeChat
+		"GET /_sim/chat":         simChat,                                      // openid: what the phone shows
+		"POST /_sim/join":        simJoin,                                      // name: a new user; answers the openid
+		"POST /_sim/follow":      simUser((*Follower).Follow),                  // openid
+		"POST /_sim/unfollow":    simUser((*Follower).Unfollow),                // openid
+		"POST /_sim/say":         simText("text", (*Follower).Say),             // openid, text
+		"POST /_sim/scan":        simText("scene", (*Follower).Scan),           // openid, scene
+		"POST /_sim/tap":         simTap,                                       // openid, button; answers the address
+		"POST /_sim/accept":      simText("template", subscribe(true)),         // openid, template
+		"POST /_sim/reject":      simText("template", subscribe(false)),        // openid, template
+		"POST /_sim/unsubscribe": simText("template", (*Follower).Unsubscribe), // openid, template
+		"POST /_sim/block":       simSwitch(blockUser),                         // openid, on
+		"POST /_sim/authorize":   simAuthorize,                                 // openid, link, agree; answers the address
+		"POST /_sim/revoke":      simToken((*Platform).Revoke),                 // kind: classic or stable
+		"POST /_sim/spoil":       simToken((*Platform).Spoil),                  // kind
+		"POST /_sim/snapshot":    simSwitch(setSnapshot),                       // on
+		"POST /_sim/fail":        simSwitch(setFail),                           // on: templates end in "system failed"
+		"POST /_sim/break":       simBreak,                                     // kind, path, times, wait
+		"POST /_sim/mend":        simMend,                                      //
+		"POST /_sim/advance":     simAdvance,                                   // does what is due
+		"POST /_sim/callback":    simCallback,                                  // url
+	}
+}
+
+// serveSim answers the control surface: from this machine only, and only under
+// its own name, so that no web page elsewhere can reach it through a browser.
+func (p *Platform) serveSim(w http.ResponseWriter, r *http.Request) {
+	host, _, err := net.SplitHostPort(r.Host)
+	if err != nil {
+		host = r.Host
+	}
+	named, err := netip.ParseAddr(host)
+	local := host == "localhost" || err == nil && named.IsLoopback()
+	if !peerOf(r).Unmap().IsLoopback() || !local || r.Header.Get("Sec-Fetch-Site") == "cross-site" {
+		w.WriteHeader(http.StatusForbidden)
+		return
+	}
+	query := r.URL.Query()
+	if r.Method == http.MethodGet && r.URL.Path == "/_sim/login" {
+		p.simLogin(w, query)
+		return
+	}
+	verb, known := p.sims[r.Method+" "+r.URL.Path]
+	if !known {
+		w.WriteHeader(http.StatusNotFound)
+		return
+	}
+	answer, err := verb(r.Context(), p, query)
+	if err != nil {
+		writeVerbError(w, err)
+		return
+	}
+	p.write(w, encode(answer))
+}
+
+func writeVerbError(w http.ResponseWriter, err error) {
+	statusOf := map[hospital.Kind]int{
+		hospital.Invalid: http.StatusBadRequest, hospital.NotFound: http.StatusNotFound, hospital.Rejected: http.StatusConflict,
+		hospital.Conflict: http.StatusConflict,
+	}
+	kind := hospital.KindOf(err)
+	code, known := statusOf[kind]
+	if !known {
+		code = http.StatusServiceUnavailable
+	}
+	detail := ""
+	if e, is := errors.AsType[*hospital.Error](err); is {
+		detail = e.Detail
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(code)
+	_, _ = w.Write(encode(map[string]string{"kind": kind.String(), "code": hospital.CodeOf(err), "detail": detail})) // a caller that is gone asks again
+}
+
+// simLogin makes the browser the phone of the user.
+func (p *Platform) simLogin(w http.ResponseWriter, query url.Values) {
+	f, err := p.Find(query.Get("openid"))
+	if err != nil {
+		writeVerbError(w, err)
+		return
+	}
+	http.SetCookie(w, &http.Cookie{Name: phoneCookie, Value: f.openID, Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode}) //nolint:gosec // loopback has no TLS
+	p.write(w, encode(nil))
+}
+
+// simPerson is a user in the list.
+type simPerson struct {
+	OpenID    string `json:"openid"`
+	Nickname  string `json:"nickname"`
+	Following bool   `json:"following"`
+}
+
+func simUsers(_ context.Context, p *Platform, _ url.Values) (any, error) {
+	all := []simPerson{}
+	err := p.act(func(t *turn) error {
+		ids := t.users.keys()
+		slices.SortFunc(ids, func(a, b string) int { return int(t.users.rows[a].Order - t.users.rows[b].Order) })
+		for _, id := range ids {
+			u := t.users.rows[id]
+			all = append(all, simPerson{u.OpenID, u.Nickname, u.Subscribed})
+		}
+		return nil
+	})
+	return all, err
+}
+
+func simChat(_ context.Context, p *Platform, q url.Values) (any, error) {
+	f, err := p.Find(q.Get("openid"))
+	if err != nil {
+		return nil, err
+	}
+	return f.Chat(), nil
+}
+
+func simJoin(_ context.Context, p *Platform, q url.Values) (any, error) {
+	f, err := p.Join(q.Get("name"))
+	if err != nil {
+		return nil, err
+	}
+	return map[string]string{"openid": f.openID}, nil
+}
+
+func simUser(do func(*Follower, context.Context) error) simVerb {
+	return func(ctx context.Context, p *Platform, q url.Values) (any, error) {
+		f, err := p.Find(q.Get("openid"))
+		if err != nil {
+			return nil, err
+		}
+		return nil, do(f, ctx)
+	}
+}
+
+func simText(name string, do func(*Follower, context.Context, string) error) simVerb {
+	return func(ctx context.Context, p *Platform, q url.Values) (any, error) {
+		f, err := p.Find(q.Get("openid"))
+		if err != nil {
+			return nil, err
+		}
+		return nil, do(f, ctx, q.Get(name))
+	}
+}
+
+func subscribe(accept bool) func(*Follower, context.Context, string) error {
+	return func(f *Follower, ctx context.Context, template string) error {
+		return f.Subscribe(ctx, accept, template)
+	}
+}
+
+func simTap(ctx context.Context, p *Platform, q url.Values) (any, error) {
+	f, err := p.Find(q.Get("openid"))
+	if err != nil {
+		return nil, err
+	}
+	address, err := f.Tap(ctx, q.Get("button"))
+	if err != nil {
+		return nil, err
+	}
+	return map[string]string{"url": address}, nil
+}
+
+func simAuthorize(_ context.Context, p *Platform, q url.Values) (any, error) {
+	f, err := p.Find(q.Get("openid"))
+	if err != nil {
+		return nil, err
+	}
+	address, err := f.Authorize(q.Get("link"), q.Get("agree") != "false")
+	if err != nil {
+		return nil, err
+	}
+	return map[string]string{"url": address}, nil
+}
+
+func simToken(do func(*Platform, TokenKind) error) simVerb {
+	return func(_ context.Context, p *Platform, q url.Values) (any, error) {
+		return nil, do(p, TokenKind(q.Get("kind")))
+	}
+}
+
+func simSwitch(do func(*Platform, url.Values, bool) error) simVerb {
+	return func(_ context.Context, p *Platform, q url.Values) (any, error) {
+		on, err := strconv.ParseBool(q.Get("on"))
+		if err != nil {
+			return nil, verbError(hospital.Invalid, "sim", "bad_switch", "on: want true or false")
+		}
+		return nil, do(p, q, on)
+	}
+}
+
+func blockUser(p *Platform, q url.Values, on bool) error {
+	f, err := p.Find(q.Get("openid"))
+	if err != nil {
+		return err
+	}
+	return f.Block(on)
+}
+
+func setSnapshot(p *Platform, _ url.Values, on bool) error { return p.Snapshot(on) }
+
+func setFail(p *Platform, _ url.Values, on bool) error { return p.FailTemplates(on) }
+
+func simBreak(_ context.Context, p *Platform, q url.Values) (any, error) {
+	f := Fault{Kind: FaultKind(slices.Index(faultNames(), q.Get("kind"))), Path: q.Get("path")}
+	var err error
+	if times := q.Get("times"); times != "" {
+		if f.Times, err = strconv.Atoi(times); err != nil {
+			return nil, verbError(hospital.Invalid, "sim", "bad_times", "times: want a number")
+		}
+	}
+	if wait := q.Get("wait"); wait != "" {
+		if f.Wait, err = time.ParseDuration(wait); err != nil {
+			return nil, verbError(hospital.Invalid, "sim", "bad_wait", "wait: want a duration such as 3s")
+		}
+	}
+	return nil, p.Break(f)
+}
+
+func simMend(_ context.Context, p *Platform, _ url.Values) (any, error) {
+	p.Mend()
+	return nil, nil //nolint:nilnil // null is the answer
+}
+
+func simAdvance(ctx context.Context, p *Platform, _ url.Values) (any, error) {
+	next, err := p.Advance(ctx)
+	if err != nil || next.IsZero() {
+		return nil, err
+	}
+	return map[string]time.Time{"next": next}, nil
+}
+
+func simCallback(_ context.Context, p *Platform, q url.Values) (any, error) {
+	return nil, p.SetCallback(q.Get("url"))
+}

@@ -1,0 +1,218 @@
+package wechattest
+
+import (
+	"regexp"
+	"slices"
+	"strconv"
+	"time"
+	"unicode/utf8"
+)
+
+// TemplateKind says which of the platform's three kinds of template it is.
+type TemplateKind int
+
+// The kinds.
+const (
+	TemplateMessage TemplateKind = iota // 模板消息, sent to followers
+	OneTime                             // 一次性订阅通知: one acceptance is one message
+	LongTerm                            // 长期订阅通知, for public and medical service
+)
+
+// Template is a template the account has taken.
+type Template struct {
+	ID    string
+	Title string
+	// Content has one line a field, "就诊人:{{thing1.DATA}}". The name stands before
+	// the colon, the key says what the value may be.
+	Content string
+	Kind    TemplateKind
+}
+
+// templateField finds the fields in a template's content.
+var templateField = regexp.MustCompile(`(?m)([^\n{}:：]*)[:：]?\{\{(\w+)\.DATA\}\}`)
+
+// lines returns the fields with their names, without values.
+func (m Template) lines() []Line {
+	var lines []Line
+	for _, found := range templateField.FindAllStringSubmatch(m.Content, -1) {
+		lines = append(lines, Line{Name: found[1], Key: found[2]})
+	}
+	return lines
+}
+
+func (m Template) keys() []string {
+	var keys []string
+	for _, line := range m.lines() {
+		keys = append(keys, line.Key)
+	}
+	return keys
+}
+
+// template finds one of the account's templates.
+func (t *turn) template(id string, subscription bool) (Template, bool) {
+	at := slices.IndexFunc(t.config.Templates, func(m Template) bool { return m.ID == id })
+	if at < 0 || (t.config.Templates[at].Kind != TemplateMessage) != subscription {
+		return Template{}, false
+	}
+	return t.config.Templates[at], true
+}
+
+// templateValues is the data of a send.
+type templateValues map[string]struct {
+	Value string `json:"value"`
+	Color string `json:"color"`
+}
+
+// miniProgram is where a tap leads instead of to a page.
+type miniProgram struct {
+	AppID    string `json:"appid"`
+	PagePath string `json:"pagepath"`
+}
+
+// fill checks the values against the template and returns what the phone
+// shows.
+func (m Template) fill(values templateValues) ([]Line, *refusal) {
+	shown := m.lines()[:0:0]
+	for _, line := range m.lines() {
+		value := values[line.Key].Value
+		kind, legacy := fieldKind(line.Key)
+		switch {
+		case legacy && (line.Key == "first" || line.Key == "remark"):
+			continue // not displayed any more, since 2023-05
+		case legacy:
+			value = firstRunes(value, legacyLength)
+		case value == "":
+			return nil, refusef(47003, "argument invalid! data.%s.value is empty", line.Key)
+		case !kind.takes(value):
+			return nil, refusef(47003, "argument invalid! data.%s.value invalid", line.Key)
+		}
+		line.Value = value
+		shown = append(shown, line)
+	}
+	return shown, nil
+}
+
+// link checks where a tap leads; a mini program wins over an address.
+func (t *turn) link(mini *miniProgram, address string) (Card, *refusal) {
+	if mini != nil && mini.AppID != "" {
+		switch {
+		case !slices.Contains(t.config.MiniPrograms, mini.AppID):
+			return Card{}, refuse(40166)
+		case mini.PagePath == "":
+			return Card{}, refuse(40165)
+		}
+		return Card{MiniProgram: mini.AppID + "/" + mini.PagePath}, nil
+	}
+	return Card{URL: address}, nil
+}
+
+// clientMsgIDLife is how long a client_msg_id is remembered.
+// API: POST /cgi-bin/message/template/send, client_msg_id "10分钟有效".
+const clientMsgIDLife = 10 * time.Minute
+
+// sentMessage is what was sent under a client_msg_id.
+type sentMessage struct {
+	MsgID int64
+	Until time.Time
+}
+
+// firstMsgID keeps message numbers above what fits 32 bits, as they are.
+const firstMsgID = 3_000_000_000_000_000_000
+
+// sendTemplate answers message/template/send.
+func (t *turn) sendTemplate(r *request) (any, *refusal) {
+	var in struct {
+		ToUser      string         `json:"touser"`
+		TemplateID  string         `json:"template_id"`
+		URL         string         `json:"url"`
+		MiniProgram *miniProgram   `json:"miniprogram"`
+		Data        templateValues `json:"data"`
+		ClientMsgID string         `json:"client_msg_id"`
+	}
+	if no := r.decode(&in); no != nil {
+		return nil, no
+	}
+	u, known := t.users.rows[in.ToUser]
+	if !known {
+		return nil, refuse(40003)
+	}
+	if in.TemplateID == "" {
+		return nil, refuse(40036)
+	}
+	m, taken := t.template(in.TemplateID, false)
+	if !taken {
+		return nil, refuse(40037)
+	}
+	if !u.Subscribed {
+		return nil, refuse(43004)
+	}
+	card, no := t.link(in.MiniProgram, in.URL)
+	if no != nil {
+		return nil, no
+	}
+	card.Title = m.Title
+	if card.Lines, no = m.fill(in.Data); no != nil {
+		return nil, no
+	}
+	type accepted struct {
+		status
+		MsgID int64 `json:"msgid"`
+	}
+	// The message is sent once under its client_msg_id. Ours: the documentation
+	// does not say what a repetition is answered; it gets the first one's number.
+	once := in.ToUser + " " + in.ClientMsgID
+	t.sent.sweep(t, func(s sentMessage) bool { return !t.now.Before(s.Until) })
+	if before, repeated := t.sent.rows[once]; repeated && in.ClientMsgID != "" {
+		return accepted{okay(), before.MsgID}, nil
+	}
+	id := firstMsgID + t.next("msgid")
+	if in.ClientMsgID != "" {
+		t.sent.put(t, once, sentMessage{id, t.now.Add(clientMsgIDLife)})
+	}
+	t.later(job{Kind: templateJob, OpenID: u.OpenID, MsgID: id, Bubble: &Bubble{From: Ours, Kind: "template", Cards: []Card{card}}})
+	return accepted{okay(), id}, nil
+}
+
+// templateJob ends in the event TEMPLATESENDJOBFINISH.
+const templateJob = "template"
+
+// finishTemplate shows the card and tells the account.
+func (t *turn) finishTemplate(j job) []field {
+	outcome := "success"
+	switch u := t.users.rows[j.OpenID]; {
+	case !u.Subscribed, u.Blocked:
+		outcome = "failed:user block"
+	case t.settings.rows[systemFailedSetting] != "":
+		outcome = "failed: system failed"
+	default:
+		t.show(j.OpenID, *j.Bubble)
+	}
+	return t.event(t.users.rows[j.OpenID], "TEMPLATESENDJOBFINISH",
+		number("MsgID", j.MsgID), text("Status", outcome))
+}
+
+const systemFailedSetting = "template system failed"
+
+// FailTemplates lets template messages that were accepted end in "failed:
+// system failed" from now on, or no more.
+func (p *Platform) FailTemplates(fail bool) error {
+	return p.act(func(t *turn) error {
+		value := ""
+		if fail {
+			value = "fail"
+		}
+		t.settings.put(t, systemFailedSetting, value)
+		return nil
+	})
+}
+
+// firstRunes cuts a text to n characters.
+func firstRunes(s string, n int) string {
+	if utf8.RuneCountInString(s) <= n {
+		return s
+	}
+	return string([]rune(s)[:n])
+}
+
+// decimal is a number as a text.
+func decimal(n int64) string { return strconv.FormatInt(n, 10) }
