@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"slices"
 
 	"github.com/wxhospital/hospital"
 )
@@ -52,7 +53,7 @@ func (f Files) Fill(cfg Config) (Config, error) {
 		if err != nil {
 			return cfg, err
 		}
-		cfg.PlatformCertificates = append(cfg.PlatformCertificates[:len(cfg.PlatformCertificates):len(cfg.PlatformCertificates)], cert)
+		cfg.PlatformCertificates = append(slices.Clip(cfg.PlatformCertificates), cert)
 	}
 	return cfg, nil
 }
