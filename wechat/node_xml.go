@@ -50,11 +50,11 @@ func (p *xmlReader) prolog() error {
 	if !found {
 		return nil
 	}
-	end := strings.Index(declaration, "?>")
-	if end < 0 || strings.ContainsAny(declaration[:end], "<>") {
+	declaration, rest, ended := strings.Cut(declaration, "?>")
+	if !ended || strings.ContainsAny(declaration, "<>") {
 		return malformed("bad_xml", "the declaration does not end")
 	}
-	p.rest = declaration[end+2:]
+	p.rest = rest
 	return nil
 }
 
@@ -87,12 +87,12 @@ func (p *xmlReader) append(text string) {
 // markup takes what begins with "<".
 func (p *xmlReader) markup() error {
 	if data, found := strings.CutPrefix(p.rest, "<![CDATA["); found {
-		end := strings.Index(data, "]]>")
-		if end < 0 || p.depth == 0 {
+		data, rest, ended := strings.Cut(data, "]]>")
+		if !ended || p.depth == 0 {
 			return malformed("bad_xml", "CDATA that does not end, or outside the document")
 		}
-		p.append(data[:end])
-		p.rest = data[end+3:]
+		p.append(data)
+		p.rest = rest
 		return nil
 	}
 	end := strings.IndexByte(p.rest, '>')
@@ -160,7 +160,8 @@ func plainName(name string) bool {
 	for i := range len(name) {
 		c := name[i]
 		letter := c|0x20 >= 'a' && c|0x20 <= 'z' || c == '_'
-		if !letter && (i == 0 || !(c >= '0' && c <= '9' || c == '-' || c == '.')) {
+		later := c >= '0' && c <= '9' || c == '-' || c == '.'
+		if !letter && (!later || i == 0) {
 			return false
 		}
 	}

@@ -1,6 +1,7 @@
 package wechat
 
 import (
+	"log/slog"
 	"strconv"
 	"strings"
 	"time"
@@ -31,7 +32,13 @@ type Push struct {
 	Format  Format
 	Raw     string // the push as it came, decrypted
 
-	key string // the same for every delivery of one push
+	key    string // the same for every delivery of one push
+	opened opened
+}
+
+// LogValue names the push without the person and without what was said.
+func (p Push) LogValue() slog.Value {
+	return slog.GroupValue(slog.Any("from", p.From), slog.String("type", p.Type), slog.String("event", p.Event), slog.Int64("id", p.ID))
 }
 
 // Content is what a [Push] says.
