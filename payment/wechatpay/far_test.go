@@ -3,7 +3,6 @@ package wechatpay_test
 import (
 	"bytes"
 	"crypto/rand"
-	"crypto/rsa"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/json"
@@ -221,7 +220,7 @@ func certificate(t *testing.T, n int, number int64, from time.Time) (*x509.Certi
 		SerialNumber: big.NewInt(number), Subject: pkix.Name{CommonName: "TESTING KEY"},
 		NotBefore: from, NotAfter: from.AddDate(5, 0, 0),
 	}
-	var key *rsa.PrivateKey = keyOf(n)
+	key := keyOf(n)
 	der, err := x509.CreateCertificate(rand.Reader, &template, &template, &key.PublicKey, key)
 	require.NoError(t, err)
 	cert, err := x509.ParseCertificate(der)

@@ -39,7 +39,7 @@ func TestARefundIsAskedForUnderItsNumber(t *testing.T) {
 	}, status)
 	asked := m.far.requests()[0]
 	require.Equal(t, "POST /v3/refund/domestic/refunds", asked.method+" "+asked.target)
-	require.Equal(t, `{"transaction_id":"4200002026112101","out_refund_no":"o0123456789-1-r1","notify_url":"https://hospital.example.com/pay/refunds",`+
+	require.JSONEq(t, `{"transaction_id":"4200002026112101","out_refund_no":"o0123456789-1-r1","notify_url":"https://hospital.example.com/pay/refunds",`+
 		`"amount":{"refund":1250,"total":1250,"currency":"CNY"}}`, asked.body)
 
 	r := aRefund()

@@ -100,7 +100,7 @@ func TestClosingIsAnsweredWithoutABody(t *testing.T) {
 	require.NoError(t, m.Close(t.Context(), tradeNo), "what is closed is closed")
 	asked := m.far.requests()[0]
 	require.Equal(t, "/v3/pay/transactions/out-trade-no/o0123456789-1/close", asked.target)
-	require.Equal(t, `{"mchid":"`+merchantID+`"}`, asked.body)
+	require.JSONEq(t, `{"mchid":"`+merchantID+`"}`, asked.body)
 }
 
 func TestNumbersThatCannotBeOursAreNotAskedFor(t *testing.T) {
@@ -120,7 +120,7 @@ func TestNumbersThatCannotBeOursAreNotAskedFor(t *testing.T) {
 }
 
 // calls are the calls of a channel, by name.
-func calls(m *merchant, t *testing.T) map[string]func() error {
+func calls(t *testing.T, m *merchant) map[string]func() error {
 	t.Helper()
 	a := m.attempt(t)
 	return map[string]func() error{
@@ -173,7 +173,7 @@ func TestEveryCodeSaysWhatToDo(t *testing.T) {
 					status: c.status, body: `{"code":"` + c.code + `","message":"说明","detail":{"field":"/payer/openid","value":"` + openID + `","issue":"` + openID + `坏"}}`,
 					spoil: func(h http.Header) { h.Set("Request-ID", "08F78BB5AF0610D302-268435461") },
 				})
-				err := calls(m, t)[call]()
+				err := calls(t, m)[call]()
 				require.Equal(t, want, hospital.KindOf(err), "%v", err)
 				require.Equal(t, c.code, hospital.CodeOf(err), "verbatim")
 				require.ErrorContains(t, err, "HTTP "+fmt.Sprint(c.status))
@@ -224,7 +224,7 @@ func TestABreakdownLeavesOpenWhatHappened(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					m := newMerchant(t)
 					m.far.says(c.reply, c.reply, c.reply, c.reply, c.reply, c.reply)
-					err := calls(m, t)[call]()
+					err := calls(t, m)[call]()
 					want := hospital.Indeterminate
 					if call == "query" || call == "query_refund" {
 						want = hospital.Unavailable
@@ -246,7 +246,7 @@ func TestTooManyCallsChangeNothing(t *testing.T) {
 				m := newMerchant(t)
 				busy := reply{status: 429, body: `{"code":"FREQUENCY_LIMITED","message":"频率超限"}`}
 				m.far.says(busy, busy, busy)
-				err := calls(m, t)[call]()
+				err := calls(t, m)[call]()
 				require.Equal(t, hospital.Unavailable, hospital.KindOf(err), "%v", err)
 				require.Equal(t, "FREQUENCY_LIMITED", hospital.CodeOf(err))
 				require.Len(t, m.far.requests(), 3, "WeChat Pay asks to back off: two repetitions")
