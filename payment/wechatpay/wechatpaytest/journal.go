@@ -37,7 +37,7 @@ func openJournal(dir string, apply func(line)) (*journal, error) {
 		return j, nil
 	}
 	name := filepath.Join(filepath.Clean(dir), journalName)
-	data, err := os.ReadFile(name) //nolint:gosec // the folder of the Config
+	data, err := os.ReadFile(name)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, journalError("cannot read", err)
 	}
@@ -57,7 +57,7 @@ func openJournal(dir string, apply func(line)) (*journal, error) {
 		data = rest
 	}
 	j.synced = j.seq
-	if j.file, err = os.OpenFile(name, os.O_CREATE|os.O_WRONLY, 0o600); err != nil { //nolint:gosec // as above
+	if j.file, err = os.OpenFile(name, os.O_CREATE|os.O_WRONLY, 0o600); err != nil {
 		return nil, journalError("cannot open", err)
 	}
 	if err := j.file.Truncate(whole); err != nil {

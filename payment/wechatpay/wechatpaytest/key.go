@@ -160,7 +160,7 @@ func (k *Keys) check(merchantID string) error {
 }
 
 func readKeys(dir string) (*Keys, error) {
-	data, err := os.ReadFile(filepath.Join(filepath.Clean(dir), keysName)) //nolint:gosec // the folder of the Config
+	data, err := os.ReadFile(filepath.Join(filepath.Clean(dir), keysName))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}

@@ -246,10 +246,10 @@ func (p *Platform) Advance(ctx context.Context) (time.Time, error) {
 func (p *Platform) Run(ctx context.Context) error {
 	for {
 		next, err := p.Advance(ctx)
-		if ctx.Err() != nil {
-			return nil
-		}
-		if err != nil {
+		switch {
+		case ctx.Err() != nil:
+			return nil //nolint:nilerr // what ctx cut short is not broken
+		case err != nil:
 			return err
 		}
 		idle := maxIdle

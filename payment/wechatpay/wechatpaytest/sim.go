@@ -30,7 +30,7 @@ func (o *order) fail(detail string) {
 	}
 }
 
-// only refuses parameters that the command does not know: a misspelt fault
+// only refuses parameters that the command does not know: a fault with a wrong name
 // would be no fault.
 func (o *order) only(names ...string) {
 	for name, values := range o.query {
