@@ -41,10 +41,10 @@ type letter struct {
 }
 
 // request makes the request that carries the letter.
-func (l letter) request(t testing.TB, at time.Time) *http.Request {
-	t.Helper()
+func (l letter) request(tb testing.TB, at time.Time) *http.Request {
+	tb.Helper()
 	c, err := wechatpay.NewCipher([]byte(l.apiV3Key))
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	sealed := c.Seal(l.original, []byte(l.content))
 	if l.spoilSealed != nil {
 		l.spoilSealed(&sealed)
@@ -60,17 +60,17 @@ func (l letter) request(t testing.TB, at time.Time) *http.Request {
 		delete(fields, "resource")
 	}
 	body, err := json.Marshal(fields)
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	if l.spoilBody != nil {
 		body = []byte(l.spoilBody(string(body)))
 	}
 	s := wechatpay.Signature{Stamp: wechatpay.Stamp{Unix: at.Add(l.off).Unix(), Nonce: "nonce1"}, Serial: l.serial}
 	s.Value, err = wechatpay.Sign(keyOf(l.key), wechatpay.AnswerMessage(s.Stamp, body))
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	if l.spoilSent != nil {
 		body = l.spoilSent(body)
 	}
-	r := httptest.NewRequestWithContext(t.Context(), l.method, "/pay/notify", bytes.NewReader(body))
+	r := httptest.NewRequestWithContext(tb.Context(), l.method, "/pay/notify", bytes.NewReader(body))
 	r.Header.Set("Content-Type", "application/json")
 	s.Write(r.Header)
 	if l.spoilHeader != nil {
