@@ -21,9 +21,10 @@ type Config struct {
 	// as they stand in its console (开发者ID, 原始ID, 令牌, EncodingAESKey). Default:
 	// drawn at the first start and remembered with the journal.
 	AppID, Secret, OriginalID, Token, AESKey string
-	// Mode and Format say how pushes are sent. Default: Safe, XML.
-	Mode   Mode
-	Format Format
+	// Mode and Format say how pushes are sent (消息加解密方式, 数据格式). Default:
+	// wechat.Safe, wechat.XML.
+	Mode   wechat.Mode
+	Format wechat.Format
 	// Callback is the server address (服务器地址) that pushes go to, for example
 	// "http://127.0.0.1:8080/wechat". Default: none, nothing is pushed;
 	// [Platform.SetCallback] sets it later.
@@ -177,9 +178,9 @@ func (p *Platform) shelve() {
 // check fills in defaults and names the bad field.
 func (c *Config) check() error {
 	switch {
-	case c.Mode < Safe || c.Mode > Compatible:
+	case c.Mode < 0 || c.Mode > wechat.Safe:
 		return badConfig("Mode")
-	case c.Format != XML && c.Format != JSON:
+	case c.Format < 0 || c.Format > wechat.JSON:
 		return badConfig("Format")
 	case c.PushTimeout < 0:
 		return badConfig("PushTimeout: negative")
@@ -199,6 +200,12 @@ func (c *Config) check() error {
 			return badConfig("Templates: want an ID of its own and fields like {{thing1.DATA}}: " + template.ID)
 		}
 		seen[template.ID] = true
+	}
+	if c.Mode == 0 {
+		c.Mode = wechat.Safe
+	}
+	if c.Format == 0 {
+		c.Format = wechat.XML
 	}
 	if c.PushTimeout == 0 {
 		c.PushTimeout = 5 * time.Second

@@ -13,25 +13,6 @@ import (
 	"github.com/wxhospital/hospital/wechat"
 )
 
-// Mode is 消息加解密方式.
-type Mode int
-
-// The modes.
-const (
-	Safe       Mode = iota // 安全模式: only the sealed message
-	Plain                  // 明文模式: only the bare message
-	Compatible             // 兼容模式: both
-)
-
-// Format is 数据格式, the form of a push.
-type Format int
-
-// The formats.
-const (
-	XML Format = iota
-	JSON
-)
-
 const (
 	// deliveries is how often a push without an answer is made, in all.
 	// API: 被动回复用户消息, "断掉连接 … 重新发起请求，总共重试三次".
@@ -124,16 +105,16 @@ func (t *turn) envelope(ctx context.Context, address string, j job) (*http.Reque
 		"signature": {wechat.Sign(ours.Token, stamp, nonce)}, "timestamp": {stamp}, "nonce": {nonce}, "openid": {j.OpenID},
 	}
 	write, contentType := xmlBody, "text/xml"
-	if t.config.Format == JSON {
+	if t.config.Format == wechat.JSON {
 		write, contentType = jsonBody, "application/json"
 	}
 	body := write(j.Fields)
-	if t.config.Mode != Plain {
+	if t.config.Mode != wechat.Plain {
 		sealed := t.cipher.Seal(body)
 		query.Set("encrypt_type", "aes")
 		query.Set("msg_signature", wechat.Sign(ours.Token, stamp, nonce, sealed))
 		outer := []field{text("ToUserName", ours.OriginalID), text("Encrypt", sealed)}
-		if t.config.Mode == Compatible {
+		if t.config.Mode == wechat.Compatible {
 			outer = append(append([]field{}, j.Fields...), text("Encrypt", sealed))
 		}
 		body = write(outer)

@@ -14,9 +14,12 @@ import (
 	"github.com/wxhospital/hospital/wechat"
 )
 
-// maxArticles bounds a news reply to what a user said or tapped.
-// API: 被动回复用户消息, 回复图文消息 "文章数限制为1条".
-const maxArticles = 1
+// How many articles answer a message, and how many an event.
+// API: 被动回复用户消息, 回复图文消息 "只能回复1条图文消息；其余场景最多可回复8条".
+const (
+	articlesToMessage = 1
+	articlesToEvent   = 8
+)
 
 // read takes a reply apart as strictly as the phone shows it. Without a reply
 // to show, bubble is nil; why says what is wrong, "" for nothing.
@@ -36,9 +39,9 @@ func (t *turn) read(j job, body []byte) (bubble *Bubble, why string) {
 	}
 	sealed, is := outer.one("Encrypt")
 	switch {
-	case t.config.Mode == Plain && is:
+	case t.config.Mode == wechat.Plain && is:
 		return nil, "sealed in plain mode"
-	case t.config.Mode == Safe && !is:
+	case t.config.Mode == wechat.Safe && !is:
 		return nil, "bare in safe mode"
 	case !is:
 		return t.bubble(j, outer)
@@ -109,7 +112,7 @@ func (t *turn) bubble(j job, m node) (bubble *Bubble, why string) {
 			return nil, "ThumbMediaId is missing"
 		}
 	case "news":
-		return news(m, b)
+		return news(m, b, j)
 	case "transfer_customer_service":
 	default:
 		return nil, "MsgType is unknown"
@@ -117,24 +120,49 @@ func (t *turn) bubble(j job, m node) (bubble *Bubble, why string) {
 	return b, ""
 }
 
-// news checks an article.
-func news(m node, b *Bubble) (bubble *Bubble, why string) {
-	items := m.child("Articles").Children
+// news checks the articles.
+func news(m node, b *Bubble, j job) (bubble *Bubble, why string) {
+	most := articlesToMessage
+	if strings.HasPrefix(kindOf(j.Fields), "event.") {
+		most = articlesToEvent
+	}
+	items := m.articles()
 	count, _ := m.one("ArticleCount")
-	if count != strconv.Itoa(len(items)) || len(items) < 1 || len(items) > maxArticles {
-		return nil, "ArticleCount: want 1 article"
+	if count != strconv.Itoa(len(items)) || len(items) < 1 || len(items) > most {
+		return nil, "ArticleCount: want 1 to " + strconv.Itoa(most) + " articles"
 	}
 	for _, item := range items {
 		card := Card{}
 		card.Title, _ = item.one("Title")
 		card.Text, _ = item.one("Description")
 		card.URL, _ = item.one("Url")
-		if item.Name != "item" || card.Title == "" || card.URL != "" && !webAddress(card.URL) {
-			return nil, "Articles: want items with a Title and an Url"
+		if card.Title == "" || card.URL != "" && !webAddress(card.URL) {
+			return nil, "Articles: want a Title and an Url"
 		}
 		b.Cards = append(b.Cards, card)
 	}
 	return b, ""
+}
+
+// articles returns the items: in XML below Articles, in JSON a list of that
+// name.
+func (n node) articles() []node {
+	var items []node
+	for _, c := range n.Children {
+		if c.Name != "Articles" {
+			continue
+		}
+		below := false
+		for _, item := range c.Children {
+			if item.Name == "item" {
+				items, below = append(items, item), true
+			}
+		}
+		if !below {
+			items = append(items, c)
+		}
+	}
+	return items
 }
 
 // node is an element of a reply.
@@ -168,7 +196,7 @@ func (n node) child(name string) node {
 
 // parse reads a reply: XML, or JSON where the account has chosen it.
 func (t *turn) parse(body []byte) (node, error) {
-	if t.config.Format == JSON && body[0] == '{' {
+	if t.config.Format == wechat.JSON && body[0] == '{' {
 		return parseJSON(body)
 	}
 	return parseXML(body)

@@ -1,0 +1,120 @@
+package wechattest_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/wxhospital/hospital/wechat/wechattest"
+)
+
+func TestACallIsReadStrictly(t *testing.T) {
+	t.Parallel()
+	a := open(t, wechattest.Config{})
+	token := a.token()
+	const menu, send = "/cgi-bin/menu/create", "/cgi-bin/message/template/send"
+	for name, test := range map[string]struct {
+		method, path, body string
+		code               int
+	}{
+		"an unknown path":              {http.MethodGet, "/cgi-bin/nothing", "", 40066},
+		"GET where POST is wanted":     {http.MethodGet, menu, "", 43002},
+		"POST where GET is wanted":     {http.MethodPost, "/cgi-bin/menu/get", "{}", 43001},
+		"PUT":                          {http.MethodPut, menu, "{}", 43002},
+		"an empty body":                {http.MethodPost, menu, "", 44002},
+		"a body of spaces":             {http.MethodPost, menu, " \n", 44002},
+		"a form":                       {http.MethodPost, send, "touser=o1", 47001},
+		"half a JSON":                  {http.MethodPost, send, `{"touser":"o1"`, 47001},
+		"a JSON list":                  {http.MethodPost, send, `[]`, 47001},
+		"null":                         {http.MethodPost, send, `null`, 47001},
+		"two values":                   {http.MethodPost, send, `{} {}`, 47001},
+		"a number for a text":          {http.MethodPost, send, `{"touser":1}`, 47001},
+		"a text for an object":         {http.MethodPost, send, `{"data":"x"}`, 47001},
+		"bytes that are no UTF-8":      {http.MethodPost, send, "{\"touser\":\"\xff\"}", 47001},
+		"a name in another case":       {http.MethodPost, menu, `{"Button":[{"type":"click","name":"a","key":"k"}]}`, 40016},
+		"an inner name likewise":       {http.MethodPost, menu, `{"button":[{"type":"click","Name":"a","key":"k"}]}`, 40018},
+		"a menu spelled with escapes":  {http.MethodPost, menu, `{"button":[{"type":"click","name":"\u6302\u53f7","key":"k"}]}`, 40033},
+		"an address with &, HTML-safe": {http.MethodPost, menu, `{"button":[{"type":"view","name":"a","url":"http://a.cn/?a=1\u0026b=2"}]}`, 40033},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got := read(t, a.ask(test.method, test.path, test.body, "access_token", token))
+			require.Equal(t, test.code, got.Code, got.raw)
+		})
+	}
+	t.Run("a body above the limit", func(t *testing.T) {
+		t.Parallel()
+		w := a.ask(http.MethodPost, menu, strings.Repeat("x", 128<<10+1), "access_token", token)
+		require.Equal(t, http.StatusRequestEntityTooLarge, w.Code)
+	})
+	t.Run("a broken query", func(t *testing.T) {
+		t.Parallel()
+		w := httptest.NewRecorder()
+		a.Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/cgi-bin/menu/get?a=%zz", nil))
+		require.Equal(t, 40097, read(t, w).Code)
+	})
+}
+
+func TestEscapedTextReachesThePhoneAsItIsWritten(t *testing.T) {
+	t.Parallel()
+	a := open(t, wechattest.Config{})
+	f := a.follower("陈素心")
+	got := a.post("/cgi-bin/message/custom/send", `{"touser":"`+f.OpenID()+`","msgtype":"text","text":{"content":"\u60a8\u597d & \u003c\n\"好\" \\u597d"}}`)
+	require.Zero(t, got.Code)
+	require.Equal(t, `\u60a8\u597d & \u003c`+"\n\"好\" \\u597d", f.Chat()[0].Text)
+}
+
+func TestQuotasAreADayAndAMinute(t *testing.T) {
+	t.Parallel()
+	const path = "/cgi-bin/ticket/getticket"
+	a := open(t, wechattest.Config{Quotas: map[string]wechattest.Quota{path: {Day: 3, Minute: 2}}})
+	ask := func() int { return a.get(path, "type", "jsapi").Code }
+	require.Zero(t, ask())
+	require.Zero(t, ask())
+	require.Equal(t, 45011, ask())
+	a.clock.move(time.Minute)
+	require.Zero(t, ask())
+	require.Equal(t, 45009, ask())
+	require.Zero(t, a.get("/cgi-bin/getcallbackip").Code, "another path has its own")
+
+	clear := func(appID string) int { return a.post("/cgi-bin/clear_quota", `{"appid":"`+appID+`"}`).Code }
+	require.Equal(t, 40013, clear("wx0"))
+	require.Equal(t, 45009, ask())
+	require.Zero(t, clear(a.Account().AppID))
+	require.Zero(t, ask())
+	for range 9 {
+		require.Zero(t, clear(a.Account().AppID))
+	}
+	require.Equal(t, 48006, clear(a.Account().AppID), "the eleventh of the month")
+	a.clock.move(24 * time.Hour)
+	require.Zero(t, ask(), "a new day")
+	require.Equal(t, 48006, clear(a.Account().AppID))
+	a.clock.move(31 * 24 * time.Hour)
+	require.Zero(t, clear(a.Account().AppID))
+}
+
+func TestACallWithoutATokenSpendsNoQuota(t *testing.T) {
+	t.Parallel()
+	const path = "/cgi-bin/getcallbackip"
+	a := open(t, wechattest.Config{Quotas: map[string]wechattest.Quota{path: {Day: 1}}})
+	require.Equal(t, 40001, a.works("stranger"))
+	require.Zero(t, a.get(path).Code)
+	require.Equal(t, 45009, a.get(path).Code)
+}
+
+func TestTheTicketStaysForItsLife(t *testing.T) {
+	t.Parallel()
+	a := open(t, wechattest.Config{})
+	const path = "/cgi-bin/ticket/getticket"
+	require.Equal(t, 40097, a.get(path, "type", "card").Code)
+	first := a.get(path, "type", "jsapi")
+	require.Equal(t, "ok", first.Text)
+	require.Equal(t, 7200, first.Expires)
+	require.Equal(t, first.raw, a.get(path, "type", "jsapi").raw)
+	a.clock.move(2 * time.Hour)
+	require.NotEqual(t, first.raw, a.get(path, "type", "jsapi").raw)
+}
