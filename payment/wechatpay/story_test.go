@@ -5,9 +5,9 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
-	"net/http/httptest"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -19,9 +19,14 @@ import (
 	"github.com/wxhospital/hospital/payment/wechatpay/wechatpaytest"
 )
 
-var simulatedKeys = sync.OnceValues(func() (*wechatpaytest.Keys, error) { return wechatpaytest.NewKeys("", time.Now()) })
+// opening is when the stories begin.
+var opening = time.Date(2026, 11, 21, 7, 30, 0, 0, hospital.CST)
 
-// street is a hospital and a WeChat Pay, each behind its own socket.
+var simulatedKeys = sync.OnceValues(func() (*wechatpaytest.Keys, error) {
+	return wechatpaytest.NewKeys("", opening.Add(-time.Hour))
+})
+
+// street is a hospital and a WeChat Pay, each behind its own wire.
 type street struct {
 	t        *testing.T
 	clock    *clock
@@ -33,23 +38,21 @@ type street struct {
 
 func newStreet(t *testing.T, mode wechatpaytest.Mode) *street {
 	t.Helper()
-	s := &street{t: t, clock: &clock{at: time.Now()}, bills: &register{}}
+	s := &street{t: t, clock: &clock{at: opening}, bills: &register{}}
 	keys, err := simulatedKeys()
 	require.NoError(t, err)
-	s.platform, err = wechatpaytest.New(wechatpaytest.Config{Mode: mode, Keys: keys, Now: s.clock.Now, Wall: s.clock.Now})
+	mux := http.NewServeMux()
+	s.platform, err = wechatpaytest.New(wechatpaytest.Config{
+		Mode: mode, Keys: keys, Now: s.clock.Now, Wall: s.clock.Now, HTTPClient: serve(t, mux),
+	})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.platform.Close()) })
-	far := httptest.NewServer(s.platform)
-	t.Cleanup(far.Close)
-	mux := http.NewServeMux()
-	near := httptest.NewServer(mux)
-	t.Cleanup(near.Close)
 
 	c := s.platform.Credentials()
 	channel, err := wechatpay.New(wechatpay.Config{
 		AppID: c.AppID, MerchantID: c.MerchantID, MerchantKey: c.MerchantKey, MerchantSerial: c.MerchantSerial,
-		APIv3Key: []byte(c.APIv3Key), PublicKey: c.PublicKey, PublicKeyID: c.PublicKeyID, NotifyURL: near.URL + "/pay",
-		BaseURL: far.URL, Now: s.clock.Now, Wall: s.clock.Now, Logger: slog.New(slog.DiscardHandler), Timeout: time.Second,
+		APIv3Key: []byte(c.APIv3Key), PublicKey: c.PublicKey, PublicKeyID: c.PublicKeyID, NotifyURL: "http://hospital.test/pay",
+		BaseURL: "http://pay.test", HTTPClient: serve(t, s.platform), Now: s.clock.Now, Wall: s.clock.Now, Logger: slog.New(slog.DiscardHandler),
 	})
 	require.NoError(t, err)
 	s.cashier, err = payment.New(payment.Config{
@@ -143,31 +146,33 @@ func TestTheBooksAgreeFromPrepayToRefund(t *testing.T) {
 	for _, mode := range []wechatpaytest.Mode{wechatpaytest.PublicKeyMode, wechatpaytest.CertificateMode, wechatpaytest.MixedMode} {
 		t.Run(string(mode), func(t *testing.T) {
 			t.Parallel()
-			s := newStreet(t, mode)
-			key := s.open()
-			sheet, err := s.pay(key)
-			require.NoError(t, err)
-			again, err := s.pay(key)
-			require.NoError(t, err)
-			require.Equal(t, sheet.TradeNo, again.TradeNo)
-			require.NotEqual(t, sheet.Params["paySign"], again.Params["paySign"])
-			require.NoError(t, s.tap(again))
-			s.later(10 * time.Second)
-			s.is(key, payment.Delivered)
-			s.agree(12550, 0)
-			require.NoError(t, s.cashier.Refund(t.Context(), key, "cancelled"))
-			s.later(10 * time.Second)
-			s.is(key, payment.Refunding)
-			s.later(10 * time.Second)
-			s.is(key, payment.Refunded)
-			s.agree(12550, 12550)
-			l, err := s.platform.Ledger()
-			require.NoError(t, err)
-			require.Len(t, l.Notices, 2)
-			for _, n := range l.Notices {
-				require.Equal(t, wechatpaytest.Delivered, n.State, n.Event)
-				require.Equal(t, http.StatusNoContent, n.Status)
-			}
+			synctest.Test(t, func(t *testing.T) {
+				s := newStreet(t, mode)
+				key := s.open()
+				sheet, err := s.pay(key)
+				require.NoError(t, err)
+				again, err := s.pay(key)
+				require.NoError(t, err)
+				require.Equal(t, sheet.TradeNo, again.TradeNo)
+				require.NotEqual(t, sheet.Params["paySign"], again.Params["paySign"])
+				require.NoError(t, s.tap(again))
+				s.later(10 * time.Second)
+				s.is(key, payment.Delivered)
+				s.agree(12550, 0)
+				require.NoError(t, s.cashier.Refund(t.Context(), key, "cancelled"))
+				s.later(10 * time.Second)
+				s.is(key, payment.Refunding)
+				s.later(10 * time.Second)
+				s.is(key, payment.Refunded)
+				s.agree(12550, 12550)
+				l, err := s.platform.Ledger()
+				require.NoError(t, err)
+				require.Len(t, l.Notices, 2)
+				for _, n := range l.Notices {
+					require.Equal(t, wechatpaytest.Delivered, n.State, n.Event)
+					require.Equal(t, http.StatusNoContent, n.Status)
+				}
+			})
 		})
 	}
 }
@@ -187,29 +192,31 @@ func TestAFaultOfAnyCallCostsNoMoney(t *testing.T) {
 		for _, fault := range faults {
 			t.Run(string(call)+" "+string(fault), func(t *testing.T) {
 				t.Parallel()
-				s := newStreet(t, wechatpaytest.PublicKeyMode)
-				require.NoError(t, s.platform.Fail(call, wechatpaytest.Switch{Fault: fault, Times: 4}))
-				require.NoError(t, s.platform.Mail(wechatpaytest.Mail{Fault: wechatpaytest.MailLost}, wechatpaytest.Mail{Fault: wechatpaytest.MailLost}))
-				key := s.open()
-				var sheet payment.Sheet
-				err := errors.New("not yet")
-				for range 5 {
-					if err != nil {
-						sheet, err = s.pay(key)
-						s.clock.Add(15 * time.Second) // a breaker may be open
+				synctest.Test(t, func(t *testing.T) {
+					s := newStreet(t, wechatpaytest.PublicKeyMode)
+					require.NoError(t, s.platform.Fail(call, wechatpaytest.Switch{Fault: fault, Times: 4}))
+					require.NoError(t, s.platform.Mail(wechatpaytest.Mail{Fault: wechatpaytest.MailLost}, wechatpaytest.Mail{Fault: wechatpaytest.MailLost}))
+					key := s.open()
+					var sheet payment.Sheet
+					err := errors.New("not yet")
+					for range 5 {
+						if err != nil {
+							sheet, err = s.pay(key)
+							s.clock.Add(15 * time.Second) // a breaker may be open
+						}
 					}
-				}
-				require.NoError(t, err)
-				require.NoError(t, s.tap(sheet))
-				s.until(key, payment.Delivered)
-				require.NoError(t, s.cashier.Refund(t.Context(), key, "cancelled"))
-				s.until(key, payment.Refunded)
-				s.agree(12550, 12550)
-				l, err := s.platform.Ledger()
-				require.NoError(t, err)
-				require.Len(t, l.Trades, 1)
-				require.Len(t, l.Refunds, 1)
-				require.Len(t, s.bills.rows, 1)
+					require.NoError(t, err)
+					require.NoError(t, s.tap(sheet))
+					s.until(key, payment.Delivered)
+					require.NoError(t, s.cashier.Refund(t.Context(), key, "cancelled"))
+					s.until(key, payment.Refunded)
+					s.agree(12550, 12550)
+					l, err := s.platform.Ledger()
+					require.NoError(t, err)
+					require.Len(t, l.Trades, 1)
+					require.Len(t, l.Refunds, 1)
+					require.Len(t, s.bills.rows, 1)
+				})
 			})
 		}
 	}
@@ -224,34 +231,38 @@ func TestAFaultOfANoticeCostsNoMoney(t *testing.T) {
 	} {
 		t.Run(string(fault), func(t *testing.T) {
 			t.Parallel()
-			s := newStreet(t, wechatpaytest.PublicKeyMode)
-			mail := wechatpaytest.Mail{Fault: fault, Times: 2, Delay: time.Minute}
-			require.NoError(t, s.platform.Mail(mail, mail))
-			key := s.open()
-			sheet, err := s.pay(key)
-			require.NoError(t, err)
-			require.NoError(t, s.tap(sheet))
-			s.until(key, payment.Delivered)
-			require.NoError(t, s.cashier.Refund(t.Context(), key, "cancelled"))
-			s.until(key, payment.Refunded)
-			s.agree(12550, 12550)
-			require.Len(t, s.bills.rows, 1)
+			synctest.Test(t, func(t *testing.T) {
+				s := newStreet(t, wechatpaytest.PublicKeyMode)
+				mail := wechatpaytest.Mail{Fault: fault, Times: 2, Delay: time.Minute}
+				require.NoError(t, s.platform.Mail(mail, mail))
+				key := s.open()
+				sheet, err := s.pay(key)
+				require.NoError(t, err)
+				require.NoError(t, s.tap(sheet))
+				s.until(key, payment.Delivered)
+				require.NoError(t, s.cashier.Refund(t.Context(), key, "cancelled"))
+				s.until(key, payment.Refunded)
+				s.agree(12550, 12550)
+				require.Len(t, s.bills.rows, 1)
+			})
 		})
 	}
 }
 
 func TestWhoPaysWhileWeCloseIsRefunded(t *testing.T) {
 	t.Parallel()
-	s := newStreet(t, wechatpaytest.PublicKeyMode)
-	require.NoError(t, s.platform.Fail(wechatpaytest.CloseCall, wechatpaytest.Switch{Fault: wechatpaytest.PaidFirst, Times: 1}))
-	key := s.open()
-	_, err := s.pay(key)
-	require.NoError(t, err)
-	require.ErrorIs(t, s.cashier.Close(t.Context(), key), payment.ErrPaid)
-	s.agree(12550, 0)
-	require.NoError(t, s.cashier.Refund(t.Context(), key, "cancelled"))
-	s.until(key, payment.Refunded)
-	s.agree(12550, 12550)
+	synctest.Test(t, func(t *testing.T) {
+		s := newStreet(t, wechatpaytest.PublicKeyMode)
+		require.NoError(t, s.platform.Fail(wechatpaytest.CloseCall, wechatpaytest.Switch{Fault: wechatpaytest.PaidFirst, Times: 1}))
+		key := s.open()
+		_, err := s.pay(key)
+		require.NoError(t, err)
+		require.ErrorIs(t, s.cashier.Close(t.Context(), key), payment.ErrPaid)
+		s.agree(12550, 0)
+		require.NoError(t, s.cashier.Refund(t.Context(), key, "cancelled"))
+		s.until(key, payment.Refunded)
+		s.agree(12550, 12550)
+	})
 }
 
 func TestAClosedChargeCannotBePaid(t *testing.T) {
@@ -259,66 +270,72 @@ func TestAClosedChargeCannotBePaid(t *testing.T) {
 	for _, fault := range append(faults, wechatpaytest.None) {
 		t.Run("close "+string(fault), func(t *testing.T) {
 			t.Parallel()
-			s := newStreet(t, wechatpaytest.PublicKeyMode)
-			if fault != wechatpaytest.None {
-				require.NoError(t, s.platform.Fail(wechatpaytest.CloseCall, wechatpaytest.Switch{Fault: fault, Times: 4}))
-			}
-			key := s.open()
-			sheet, err := s.pay(key)
-			require.NoError(t, err)
-			err = s.cashier.Close(t.Context(), key)
-			s.later(5 * time.Minute)
-			if err != nil {
-				require.ErrorIs(t, err, payment.ErrNotKnown)
-				require.NoError(t, s.cashier.Close(t.Context(), key))
-			}
-			s.is(key, payment.Closed)
-			require.Error(t, s.tap(sheet))
-			s.agree(0, 0)
+			synctest.Test(t, func(t *testing.T) {
+				s := newStreet(t, wechatpaytest.PublicKeyMode)
+				if fault != wechatpaytest.None {
+					require.NoError(t, s.platform.Fail(wechatpaytest.CloseCall, wechatpaytest.Switch{Fault: fault, Times: 4}))
+				}
+				key := s.open()
+				sheet, err := s.pay(key)
+				require.NoError(t, err)
+				err = s.cashier.Close(t.Context(), key)
+				s.later(5 * time.Minute)
+				if err != nil {
+					require.ErrorIs(t, err, payment.ErrNotKnown)
+					require.NoError(t, s.cashier.Close(t.Context(), key))
+				}
+				s.is(key, payment.Closed)
+				require.Error(t, s.tap(sheet))
+				s.agree(0, 0)
+			})
 		})
 	}
 }
 
 func TestAnEmptyAccountIsShownAndTheRefundGoesOnUnderItsNumber(t *testing.T) {
 	t.Parallel()
-	s := newStreet(t, wechatpaytest.PublicKeyMode)
-	key := s.open()
-	sheet, err := s.pay(key)
-	require.NoError(t, err)
-	require.NoError(t, s.tap(sheet))
-	s.later(10 * time.Second)
-	require.NoError(t, s.platform.MoveFunds(-12550))
-	require.NoError(t, s.cashier.Refund(t.Context(), key, "cancelled"))
-	s.later(10 * time.Second)
-	cases, err := s.cashier.Manual(t.Context())
-	require.NoError(t, err)
-	require.Len(t, cases, 1)
-	require.Equal(t, payment.CaseRefundRefused, cases[0].Reason)
-	require.Contains(t, cases[0].Detail, "NOT_ENOUGH")
-	require.Contains(t, cases[0].Detail, "top up")
-	require.NoError(t, s.platform.MoveFunds(12550))
-	s.until(key, payment.Refunded)
-	l, err := s.platform.Ledger()
-	require.NoError(t, err)
-	require.Len(t, l.Refunds, 1)
-	cases, err = s.cashier.Manual(t.Context())
-	require.NoError(t, err)
-	require.Empty(t, cases)
+	synctest.Test(t, func(t *testing.T) {
+		s := newStreet(t, wechatpaytest.PublicKeyMode)
+		key := s.open()
+		sheet, err := s.pay(key)
+		require.NoError(t, err)
+		require.NoError(t, s.tap(sheet))
+		s.later(10 * time.Second)
+		require.NoError(t, s.platform.MoveFunds(-12550))
+		require.NoError(t, s.cashier.Refund(t.Context(), key, "cancelled"))
+		s.later(10 * time.Second)
+		cases, err := s.cashier.Manual(t.Context())
+		require.NoError(t, err)
+		require.Len(t, cases, 1)
+		require.Equal(t, payment.CaseRefundRefused, cases[0].Reason)
+		require.Contains(t, cases[0].Detail, "NOT_ENOUGH")
+		require.Contains(t, cases[0].Detail, "top up")
+		require.NoError(t, s.platform.MoveFunds(12550))
+		s.until(key, payment.Refunded)
+		l, err := s.platform.Ledger()
+		require.NoError(t, err)
+		require.Len(t, l.Refunds, 1)
+		cases, err = s.cashier.Manual(t.Context())
+		require.NoError(t, err)
+		require.Empty(t, cases)
+	})
 }
 
 func TestKeysChangeInMidStory(t *testing.T) {
 	t.Parallel()
-	s := newStreet(t, wechatpaytest.CertificateMode)
-	key := s.open()
-	sheet, err := s.pay(key)
-	require.NoError(t, err)
-	s.clock.Add(time.Minute)
-	next, err := s.platform.NewCertificate()
-	require.NoError(t, err)
-	require.NoError(t, s.platform.SignWith(next))
-	require.NoError(t, s.tap(sheet))
-	_, err = s.platform.Advance(context.WithoutCancel(t.Context()))
-	require.NoError(t, err)
-	s.is(key, payment.Paid)
-	s.agree(12550, 0)
+	synctest.Test(t, func(t *testing.T) {
+		s := newStreet(t, wechatpaytest.CertificateMode)
+		key := s.open()
+		sheet, err := s.pay(key)
+		require.NoError(t, err)
+		s.clock.Add(time.Minute)
+		next, err := s.platform.NewCertificate()
+		require.NoError(t, err)
+		require.NoError(t, s.platform.SignWith(next))
+		require.NoError(t, s.tap(sheet))
+		_, err = s.platform.Advance(context.WithoutCancel(t.Context()))
+		require.NoError(t, err)
+		s.is(key, payment.Paid)
+		s.agree(12550, 0)
+	})
 }
