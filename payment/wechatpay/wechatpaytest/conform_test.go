@@ -36,6 +36,7 @@ func TestOurChannelConforms(t *testing.T) {
 		t.Run(string(mode), func(t *testing.T) {
 			t.Parallel()
 			paymenttest.ConformChannel(t, func(t *testing.T) paymenttest.Subject {
+				t.Helper()
 				p := open(t, wechatpaytest.Config{Mode: mode})
 				server := httptest.NewServer(p)
 				t.Cleanup(server.Close)

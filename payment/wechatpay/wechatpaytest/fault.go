@@ -56,6 +56,8 @@ type Switch struct {
 	Times int             // how many calls it meets; 0 until cleared
 	Delay time.Duration   // of Slow: how long the answer waits, by the wall
 	Until <-chan struct{} // of Slow, in place of Delay: the answer waits until it is closed
+	// Reached, of Slow with Times 1, is closed when it has happened and the answer waits.
+	Reached chan<- struct{}
 }
 
 // Fail puts a switch behind those that the call has; the first acts until its
@@ -67,7 +69,7 @@ func (p *Platform) Fail(call Call, s Switch) error {
 		Dead, RequestLost, AnswerLost, Truncated, ErrorBefore, ErrorAfter, BadGateway, TooMany, Slow, PaidFirst, OneFenMore,
 		OtherTrade, Probe, WrongTime, UnknownSerial, Forged, Unsigned,
 	}
-	if !slices.Contains(calls, call) || !slices.Contains(faults, s.Fault) || s.Times < 0 {
+	if !slices.Contains(calls, call) || !slices.Contains(faults, s.Fault) || s.Times < 0 || s.Reached != nil && s.Times != 1 {
 		return platformError(hospital.Invalid, "bad_switch", "no such call or fault")
 	}
 	p.mu.Lock()
@@ -109,6 +111,9 @@ func (p *Platform) take(call Call) Switch {
 
 // wait holds a slow answer back, at most until the caller is gone.
 func (s Switch) wait(ctx context.Context) {
+	if s.Reached != nil {
+		close(s.Reached)
+	}
 	until := s.Until
 	if until == nil {
 		timer := time.NewTimer(s.Delay)

@@ -311,7 +311,7 @@ func (p *Platform) NewCertificate() (string, error) {
 	if p.ring.mode == PublicKeyMode {
 		return "", platformError(hospital.Conflict, "no_certificates", "the merchant has a public key only")
 	}
-	from := p.config.Wall().Add(-24 * time.Hour)
+	from := p.config.Wall().Add(-24 * time.Hour).Truncate(time.Second)
 	if last := p.ring.keys.Platform[len(p.ring.keys.Platform)-1].Certificate.NotBefore; !from.After(last) {
 		from = last.Add(time.Second) // clients take the newest by this
 	}

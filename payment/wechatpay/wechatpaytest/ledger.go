@@ -75,8 +75,12 @@ func (p *Platform) funds() hospital.Fen { return p.state.balance + p.state.Moved
 
 // MoveFunds puts money into the merchant's account (充值), or takes some out
 // with a negative amount (提现): a refund that is more than what is left is
-// NOT_ENOUGH. Rejected: more goes out than is there.
+// NOT_ENOUGH. Rejected: more goes out than is there. Invalid: ten million yuan
+// or more at once.
 func (p *Platform) MoveFunds(amount hospital.Fen) error {
+	if amount > maxFen || amount < -maxFen {
+		return platformError(hospital.Invalid, "bad_amount", "ten million yuan or more")
+	}
 	return p.do(func(c *change) error {
 		if p.funds()+amount < 0 {
 			return platformError(hospital.Rejected, "NOT_ENOUGH", "more than the account holds")

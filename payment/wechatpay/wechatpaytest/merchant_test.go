@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"crypto/rsa"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -144,9 +146,9 @@ func (m *merchant) key(id string) *rsa.PublicKey {
 func with(base map[string]any, changes ...any) string {
 	for i := 0; i < len(changes); i += 2 {
 		at := base
-		path := strings.Split(changes[i].(string), ".")
+		path := strings.Split(fmt.Sprint(changes[i]), ".")
 		for _, name := range path[:len(path)-1] {
-			at = at[name].(map[string]any)
+			at, _ = at[name].(map[string]any)
 		}
 		if last := path[len(path)-1]; changes[i+1] == nil {
 			delete(at, last)
@@ -309,4 +311,29 @@ func (m *merchant) open(n pushed) (opened, error) {
 	}
 	require.NoError(m.t, json.Unmarshal(plain, &o.Plain))
 	return o, nil
+}
+
+// dig returns what stands at a path such as "amount.total", nil for nothing.
+func dig(from map[string]any, path string) any {
+	at := any(from)
+	for name := range strings.SplitSeq(path, ".") {
+		object, _ := at.(map[string]any)
+		at = object[name]
+	}
+	return at
+}
+
+// fen returns the sum at a path; one that is missing or not whole is -1.
+func fen(from map[string]any, path string) int {
+	n, err := strconv.Atoi(fmt.Sprint(dig(from, path)))
+	if err != nil {
+		return -1
+	}
+	return n
+}
+
+// text returns the text at a path, "" for none.
+func text(from map[string]any, path string) string {
+	s, _ := dig(from, path).(string)
+	return s
 }

@@ -221,16 +221,15 @@ func TestWhatMayBefallANotification(t *testing.T) {
 			got := []string{}
 			for _, n := range mat.all() {
 				o, err := m.open(n)
-				amount, _ := o.Plain["amount"].(map[string]any)
 				switch {
 				case err != nil:
 					got = append(got, hospital.CodeOf(err))
-				case amount["total"] != 1250.0:
-					got = append(got, fmt.Sprint(amount["total"]))
+				case fen(o.Plain, "amount.total") != 1250:
+					got = append(got, fmt.Sprint(fen(o.Plain, "amount.total")))
 				case o.Plain["mchid"] != m.c.MerchantID:
-					got = append(got, o.Plain["mchid"].(string))
+					got = append(got, text(o.Plain, "mchid"))
 				case o.Plain["appid"] != m.c.AppID:
-					got = append(got, o.Plain["appid"].(string))
+					got = append(got, text(o.Plain, "appid"))
 				default:
 					got = append(got, good)
 				}

@@ -23,6 +23,10 @@ const DefaultRefundAfter = 5 * time.Second
 // maxIdle is how long Run sleeps at most: business time may jump meanwhile.
 const maxIdle = time.Second
 
+// maxShift bounds what is added to the clock: it lies beyond every period that
+// WeChat Pay knows.
+const maxShift = 10 * 365 * 24 * time.Hour
+
 // Mode says with which keys WeChat Pay signs for this merchant.
 type Mode string
 
@@ -204,12 +208,13 @@ func (p *Platform) Now() time.Time {
 func (p *Platform) now() time.Time { return p.config.Now().Add(p.state.Offset) }
 
 // Shift moves business time forward by d from now on; a restart keeps it. It
-// delivers nothing by itself. Invalid: d is negative.
+// delivers nothing by itself. Invalid: d is negative, or the shifts come to
+// more than ten years.
 func (p *Platform) Shift(d time.Duration) error {
-	if d < 0 {
-		return platformError(hospital.Invalid, "bad_shift", "time does not run backwards")
-	}
 	return p.do(func(c *change) error {
+		if d < 0 || d > maxShift-c.Offset {
+			return platformError(hospital.Invalid, "bad_shift", "want 0 to ten years")
+		}
 		c.Offset += d
 		return nil
 	})

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/wxhospital/hospital/internal/simverb"
 	"github.com/wxhospital/hospital/payment/wechatpay"
 )
 
@@ -51,10 +52,11 @@ func routed(path string) (route, bool) {
 }
 
 // ServeHTTP answers a call of the merchant under /v3/, and what a test in
-// another process asks for under /_sim/:
+// another process on this machine asks for under /_sim/:
 //
 //	POST /_sim/pay?out_trade_no=NO[&openid=…][&coupon=FEN][&outcome=failed|paying]
-//	                             the body may be the page's JSAPI fields, then the number may be left out
+//	     the fields that the page hands to getBrandWCPayRequest may come along (appId, timeStamp,
+//	     nonceStr, package, signType, paySign): they are checked, and the number may be left out
 //	POST /_sim/fail?call=CALL&fault=FAULT[&times=N][&delay=2s]
 //	POST /_sim/mail?fault=FAULT[&times=N][&delay=1h]
 //	POST /_sim/heal              no faults any more
@@ -72,8 +74,8 @@ func routed(path string) (route, bool) {
 // made with [http.ErrAbortHandler], so the platform must stand in a server of
 // net/http.
 func (p *Platform) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if command, ok := strings.CutPrefix(r.URL.Path, "/_sim/"); ok {
-		p.serveSim(w, r, command)
+	if strings.HasPrefix(r.URL.Path, simverb.Prefix) {
+		p.verbs().ServeHTTP(w, r)
 		return
 	}
 	dress(w.Header())
@@ -108,7 +110,7 @@ func (p *Platform) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if acting.Fault == RequestLost {
 		panic(http.ErrAbortHandler)
 	}
-	p.send(w, r, &exchange, p.answer(to, in, r, acting.Fault), acting)
+	p.send(w, r, &exchange, p.answer(&exchange, to, in, r, acting.Fault), acting)
 }
 
 func refused(no *refusal) answer {
@@ -125,7 +127,7 @@ func systemError() *refusal {
 
 // answer carries a call out, unless the fault keeps it from happening. What has
 // arrived happens, whether or not the caller waits.
-func (p *Platform) answer(to route, in request, r *http.Request, fault Fault) answer {
+func (p *Platform) answer(exchange *Exchange, to route, in request, r *http.Request, fault Fault) answer {
 	switch fault {
 	case ErrorBefore:
 		return refused(systemError())
@@ -133,7 +135,7 @@ func (p *Platform) answer(to route, in request, r *http.Request, fault Fault) an
 		return refused(refuse(http.StatusTooManyRequests, "FREQUENCY_LIMITED", "频率超限，请降低频率后重试", subFrequency))
 	default:
 	}
-	content, err := p.carryOut(to, in, r, fault)
+	content, err := p.carryOut(exchange, to, in, r, fault)
 	if err == nil {
 		content = fault.distort(content)
 	}
@@ -144,7 +146,7 @@ func (p *Platform) answer(to route, in request, r *http.Request, fault Fault) an
 	return a
 }
 
-func (p *Platform) carryOut(to route, in request, r *http.Request, fault Fault) (any, error) {
+func (p *Platform) carryOut(exchange *Exchange, to route, in request, r *http.Request, fault Fault) (any, error) {
 	switch to.call {
 	case Certificates:
 		return p.certificates(r.URL.Query())
@@ -163,10 +165,12 @@ func (p *Platform) carryOut(to route, in request, r *http.Request, fault Fault) 
 	}
 	switch to.call {
 	case PrepayCall:
+		exchange.Subject, _ = body.root["out_trade_no"].(string)
 		return p.prepay(body)
 	case CloseCall:
 		return p.close(to.subject, body, fault == PaidFirst)
 	default:
+		exchange.Subject, _ = body.root["out_refund_no"].(string)
 		return p.refund(body)
 	}
 }
