@@ -3,6 +3,8 @@ package wechattest
 import (
 	"fmt"
 	"time"
+
+	"github.com/wxhospital/hospital"
 )
 
 // chatLength is how many bubbles of a chat are kept.
@@ -70,7 +72,9 @@ func (t *turn) chat(openID string) []Bubble {
 	u := t.users.rows[openID]
 	all := []Bubble{}
 	for n := max(0, u.Bubbles-chatLength); n < u.Bubbles; n++ {
-		all = append(all, t.bubbles.rows[bubbleKey(openID, n)])
+		b := t.bubbles.rows[bubbleKey(openID, n)]
+		b.At = b.At.In(hospital.CST) // a restart knows the offset, not its name
+		all = append(all, b)
 	}
 	return all
 }

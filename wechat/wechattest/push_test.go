@@ -50,7 +50,8 @@ func TestAPushIsSignedAndSealedAsTheModeSays(t *testing.T) {
 					ToUserName, Encrypt   string
 					FromUserName, MsgType string
 					Content               string
-					CreateTime, MsgId     int64 //nolint:revive // the name on the wire
+					CreateTime            int64
+					MessageID             int64 `xml:"MsgId" json:"MsgId"`
 				}
 				decode := func(text string) {
 					outer.XMLName = xml.Name{}
@@ -80,7 +81,7 @@ func TestAPushIsSignedAndSealedAsTheModeSays(t *testing.T) {
 				require.Equal(t, "text", outer.MsgType)
 				require.Equal(t, "a<b>&\"]]>在吗", outer.Content)
 				require.Equal(t, opening.Unix(), outer.CreateTime)
-				require.Greater(t, outer.MsgId, int64(1)<<32)
+				require.Greater(t, outer.MessageID, int64(1)<<32)
 			})
 		}
 	}
@@ -141,7 +142,8 @@ func TestAPushWithoutAnAnswerIsMadeThreeTimesInAll(t *testing.T) {
 		require.NoError(t, f.Follow(t.Context()))
 		require.EqualValues(t, 3, calls.Load())
 		require.Equal(t, 15*time.Second, time.Since(begun), "five seconds each")
-		require.NotEqual(t, <-ids, <-ids, "each delivery is signed anew")
+		first, second := <-ids, <-ids
+		require.NotEqual(t, first, second, "each delivery is signed anew")
 		require.Equal(t, []wechattest.Bubble{{At: opening, From: wechattest.Notice, Kind: "text", Text: fault}}, f.Chat())
 		require.Zero(t, a.Pending())
 	})
@@ -177,10 +179,10 @@ func (discard) WriteHeader(int)             {}
 func TestAPushWhoseCallerIsGoneStaysDue(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		silent := true
+		var talks atomic.Bool
 		inbox := &inbox{}
 		a := callbackTo(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if silent {
+			if !talks.Load() {
 				<-r.Context().Done()
 				return
 			}
@@ -192,7 +194,7 @@ func TestAPushWhoseCallerIsGoneStaysDue(t *testing.T) {
 		defer cancel()
 		require.ErrorIs(t, f.Follow(ctx), ctx.Err())
 		require.Equal(t, 1, a.Pending())
-		silent = false
+		talks.Store(true)
 		_, err = a.Advance(t.Context())
 		require.NoError(t, err)
 		require.Equal(t, 1, inbox.count())

@@ -165,7 +165,7 @@ func inProcess(handler http.Handler) *http.Client {
 		go func() {
 			w := httptest.NewRecorder()
 			handler.ServeHTTP(w, r)
-			done <- w.Result() //nolint:bodyclose // the client closes it
+			done <- w.Result()
 		}()
 		select {
 		case response := <-done:
