@@ -1,8 +1,6 @@
 package wechat
 
 import (
-	"encoding/json"
-	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -207,7 +205,7 @@ func writeJSON(b *strings.Builder, all []field, list bool) error {
 		case numeric(f.name):
 			b.WriteString(f.text)
 		default:
-			text, err := encodeJSON(f.text)
+			text, err := encodeJSON(legible(f.text))
 			if err != nil {
 				return err
 			}
@@ -216,16 +214,4 @@ func writeJSON(b *strings.Builder, all []field, list bool) error {
 	}
 	b.WriteByte(end)
 	return nil
-}
-
-// encodeJSON writes v as the platform wants it: in UTF-8, with nothing escaped
-// for HTML.
-func encodeJSON(v any) ([]byte, error) {
-	var b strings.Builder
-	encoder := json.NewEncoder(&b)
-	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(v); err != nil {
-		return nil, fmt.Errorf("wechat: encode: %w", err)
-	}
-	return []byte(strings.TrimSuffix(b.String(), "\n")), nil
 }

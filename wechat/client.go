@@ -1,0 +1,353 @@
+package wechat
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"maps"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/tidwall/gjson"
+
+	"github.com/wxhospital/hospital"
+	"github.com/wxhospital/hospital/internal/remote"
+)
+
+const (
+	defaultBaseURL = "https://api.weixin.qq.com"
+	defaultOpenURL = "https://open.weixin.qq.com"
+	// maxAnswer bounds an answer in bytes; the longest, a page of 10000 openids,
+	// has about 320 kB.
+	maxAnswer = 1 << 20
+	// busyTries is how often a call that may be repeated is made while the
+	// platform says that it is busy.
+	busyTries = 3
+	busyWait  = 300 * time.Millisecond
+)
+
+// Config says which account to speak for.
+type Config struct {
+	// AppID and Secret are the account's 开发者ID and 开发者密码. Required.
+	AppID, Secret string
+	// BaseURL is the platform. Default "https://api.weixin.qq.com"; its stand-by
+	// is "https://api2.weixin.qq.com".
+	BaseURL string
+	// OpenURL is where web logins begin. Default "https://open.weixin.qq.com".
+	OpenURL string
+	// HTTPClient lends its Transport; DialContext replaces the network. At most
+	// one of them is set. Default: a transport of our own.
+	HTTPClient  *http.Client
+	DialContext func(ctx context.Context, network, address string) (net.Conn, error)
+	// Logger receives one line a call, without addresses; nil discards.
+	Logger *slog.Logger
+	// Timeout bounds one call. Default 10 s.
+	Timeout time.Duration
+	// MaxConcurrent is how many calls may be under way at once. Default 32.
+	MaxConcurrent int
+	// TripAfter failed calls in a row make the client refuse for OpenFor.
+	// Defaults 8 and 10 s; a negative TripAfter means never.
+	TripAfter int
+	OpenFor   time.Duration
+	// Tokens keeps the access token, shared by all replicas. Default: memory,
+	// for a single process.
+	Tokens TokenStore
+	// Classic fetches the token from /cgi-bin/token, where every fetch replaces
+	// the token for everybody, in place of /cgi-bin/stable_token. Only for an
+	// account whose other systems leave no choice.
+	Classic bool
+	// Now is the wall clock. Default time.Now.
+	Now func() time.Time
+}
+
+// Client calls the platform for one account. It is safe for concurrent use.
+//
+// Its errors are *hospital.Error. Where the platform refused, the code is the
+// platform's errcode and the chain holds a [*Refusal]; the kind follows its
+// [Class]: token and quota are Unavailable, config Internal, permission and
+// oauth Denied, request Invalid, user and unknown Rejected. A lost answer, and
+// errcode -1, is Unavailable for a read and Indeterminate for a call that
+// changes something. An answer that is none is code bad_answer.
+type Client struct {
+	appID, secret string
+	openURL       string
+	remote        *remote.Client
+	now           func() time.Time
+	classic       bool
+	tokens        *keeper
+	tickets       *keeper
+}
+
+// New returns a client; it sends nothing. An Invalid error names the bad field.
+func New(config Config) (*Client, error) {
+	bad := func(field string) (*Client, error) {
+		return nil, &hospital.Error{Kind: hospital.Invalid, Op: "wechat.New", Code: "bad_config", Detail: field}
+	}
+	if config.AppID == "" || config.Secret == "" {
+		return bad("AppID, Secret: missing")
+	}
+	if config.BaseURL == "" {
+		config.BaseURL = defaultBaseURL
+	}
+	if config.OpenURL == "" {
+		config.OpenURL = defaultOpenURL
+	}
+	if !webAddress(config.OpenURL) {
+		return bad("OpenURL: want http:// or https:// and a host")
+	}
+	if config.Tokens == nil {
+		config.Tokens = &MemoryTokens{}
+	}
+	if config.Now == nil {
+		config.Now = time.Now
+	}
+	if config.Logger == nil {
+		config.Logger = slog.New(slog.DiscardHandler)
+	}
+	caller, err := remote.New(remote.Config{
+		Name: "wechat", BaseURL: config.BaseURL, HTTPClient: config.HTTPClient, DialContext: config.DialContext,
+		Logger: config.Logger, Timeout: config.Timeout, MaxConcurrent: config.MaxConcurrent, MaxResponse: maxAnswer,
+		TripAfter: config.TripAfter, OpenFor: config.OpenFor,
+	})
+	if err != nil {
+		return nil, err //nolint:wrapcheck // a *hospital.Error that names the field
+	}
+	c := &Client{
+		appID: config.AppID, secret: config.Secret, openURL: strings.TrimSuffix(config.OpenURL, "/"),
+		remote: caller, now: config.Now, classic: config.Classic,
+	}
+	c.tokens = newKeeper("access_token", config, c.fetchToken)
+	c.tokens.ruthless = config.Classic
+	c.tickets = newKeeper("jsapi_ticket", config, c.fetchTicket)
+	return c, nil
+}
+
+// CloseIdle closes the connections that no call is using.
+func (c *Client) CloseIdle() { c.remote.CloseIdle() }
+
+// call is one thing asked of the platform.
+type call struct {
+	op, path   string
+	query      url.Values
+	body       any      // JSON; nil for a GET
+	changes    bool     // it changes something: a lost answer leaves that open
+	idempotent bool     // the platform takes a repetition for the same wish
+	open       bool     // it goes without the account's access token
+	personal   []string // what must not come back in an error
+}
+
+// do makes the call. A token that the platform refuses is replaced once.
+func (c *Client) do(ctx context.Context, call call) (gjson.Result, error) {
+	var body []byte
+	if call.body != nil {
+		var err error
+		if body, err = encodeJSON(call.body); err != nil {
+			return gjson.Result{}, &hospital.Error{Kind: hospital.Invalid, Op: call.op, Code: "bad_request", Err: err}
+		}
+	}
+	if call.open {
+		return c.persist(ctx, call, body, "")
+	}
+	token, err := c.tokens.token(ctx, "")
+	if err != nil {
+		return gjson.Result{}, unasked(call.op, err)
+	}
+	answer, err := c.persist(ctx, call, body, token)
+	if !tokenRefused(err) {
+		return answer, err
+	}
+	// What was refused for its token was not applied, so it may be repeated.
+	fresh, lost := c.tokens.token(ctx, token)
+	if lost != nil || fresh == token {
+		return answer, err
+	}
+	return c.persist(ctx, call, body, fresh)
+}
+
+// unasked is the error of a call that was not made for want of a token: its
+// kind is the token's, but never that of something that may have happened.
+func unasked(op string, err error) error {
+	kind := hospital.KindOf(err)
+	if kind == hospital.Indeterminate {
+		kind = hospital.Unavailable
+	}
+	return &hospital.Error{Kind: kind, Op: op, Code: hospital.CodeOf(err), Err: err}
+}
+
+func tokenRefused(err error) bool {
+	refusal, ok := errors.AsType[*Refusal](err)
+	return ok && (refusal.Code == 40001 || refusal.Code == 40014 || refusal.Code == 42001)
+}
+
+// persist repeats the call while the platform is busy, if it bears repetition.
+func (c *Client) persist(ctx context.Context, call call, body []byte, token string) (gjson.Result, error) {
+	doubt := false // an earlier attempt may have been applied
+	for try := 1; ; try++ {
+		answer, lost, err := c.once(ctx, call, body, token)
+		doubt = doubt || lost
+		if err == nil {
+			return answer, nil
+		}
+		busy := ClassOf(err) == ClassBusy
+		if !busy || call.changes && !call.idempotent || try == busyTries {
+			if doubt && call.changes && !tokenRefused(err) {
+				err.Kind = hospital.Indeterminate
+			}
+			return gjson.Result{}, err
+		}
+		doubt = true
+		wait := time.NewTimer(busyWait << (try - 1))
+		select {
+		case <-wait.C:
+		case <-ctx.Done():
+			wait.Stop()
+			return gjson.Result{}, err
+		}
+	}
+}
+
+// once makes the call and reads errcode. lost reports that an attempt before
+// the answered one may have been applied.
+func (c *Client) once(ctx context.Context, call call, body []byte, token string) (result gjson.Result, lost bool, failure *hospital.Error) {
+	query := url.Values{}
+	maps.Copy(query, call.query)
+	if token != "" {
+		query.Set("access_token", token)
+	}
+	request := remote.Call{
+		Op: call.op, Path: call.path, Query: query, Body: body,
+		ReadOnly: !call.changes, Idempotent: call.idempotent,
+	}
+	if body != nil {
+		request.Header = http.Header{"Content-Type": {"application/json; charset=utf-8"}}
+	}
+	answer, err := c.remote.Do(ctx, request)
+	if err != nil {
+		if known, ok := errors.AsType[*hospital.Error](err); ok {
+			return result, false, known
+		}
+		return result, false, &hospital.Error{Kind: hospital.Internal, Op: call.op, Err: err}
+	}
+	lost = answer.Lost > 0
+	if answer.Status >= http.StatusMultipleChoices {
+		return result, lost, &hospital.Error{Kind: hospital.Rejected, Op: call.op, Code: "http_" + strconv.Itoa(answer.Status)}
+	}
+	if !gjson.ValidBytes(answer.Body) || !bytes.HasPrefix(bytes.TrimSpace(answer.Body), []byte("{")) {
+		return result, lost, call.bad("not a JSON object")
+	}
+	result = gjson.ParseBytes(answer.Body)
+	code, err := integer(result.Get("errcode"))
+	switch {
+	case err != nil:
+		return result, lost, call.bad("errcode")
+	case code != 0:
+		known := append([]string{token, c.secret}, call.personal...)
+		return result, lost, newRefusal(call.op, int(code), result.Get("errmsg").String(), call.changes, known...)
+	}
+	return result, lost, nil
+}
+
+// bad is the error of an answer that cannot be believed: what changes
+// something may have done so.
+func (call call) bad(field string) *hospital.Error {
+	kind := hospital.Unavailable
+	if call.changes {
+		kind = hospital.Indeterminate
+	}
+	return &hospital.Error{Kind: kind, Op: call.op, Code: "bad_answer", Detail: field}
+}
+
+// integer reads a number that the platform writes bare or in quotes. A field
+// that is missing is 0.
+func integer(value gjson.Result) (int64, error) {
+	if !value.Exists() {
+		return 0, nil
+	}
+	return strconv.ParseInt(value.String(), 10, 64)
+}
+
+// fetchToken asks for the account's access token.
+// API: POST /cgi-bin/stable_token; GET /cgi-bin/token.
+func (c *Client) fetchToken(ctx context.Context, force bool) (string, time.Duration, error) {
+	ask := call{
+		op: "wechat.token", path: "/cgi-bin/stable_token", open: true,
+		body: struct {
+			GrantType string `json:"grant_type"`
+			AppID     string `json:"appid"`
+			Secret    string `json:"secret"`
+			Force     bool   `json:"force_refresh"`
+		}{"client_credential", c.appID, c.secret, force},
+	}
+	if c.classic {
+		ask.path, ask.body = "/cgi-bin/token", nil
+		ask.query = url.Values{"grant_type": {"client_credential"}, "appid": {c.appID}, "secret": {c.secret}}
+	}
+	answer, err := c.do(ctx, ask)
+	if err != nil {
+		return "", 0, err
+	}
+	return credential(answer, "access_token")
+}
+
+// fetchTicket asks for the ticket that JS-SDK signatures are made with.
+// API: GET /cgi-bin/ticket/getticket.
+func (c *Client) fetchTicket(ctx context.Context, _ bool) (string, time.Duration, error) {
+	answer, err := c.do(ctx, call{op: "wechat.ticket", path: "/cgi-bin/ticket/getticket", query: url.Values{"type": {"jsapi"}}})
+	if err != nil {
+		return "", 0, err
+	}
+	return credential(answer, "ticket")
+}
+
+func credential(answer gjson.Result, name string) (string, time.Duration, error) {
+	seconds, err := integer(answer.Get("expires_in"))
+	if err != nil {
+		return "", 0, call{op: "wechat." + name}.bad("expires_in")
+	}
+	return answer.Get(name).String(), time.Duration(seconds) * time.Second, nil
+}
+
+// webAddress reports whether the text is an absolute http or https address.
+func webAddress(text string) bool {
+	u, err := url.Parse(text)
+	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Hostname() != "" && u.User == nil
+}
+
+// encodeJSON writes v as the platform wants it: in UTF-8, with nothing escaped
+// that need not be. The platform takes an escape for the characters it is
+// written with, so a phone would show it.
+func encodeJSON(v any) ([]byte, error) {
+	var b bytes.Buffer
+	encoder := json.NewEncoder(&b)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(v); err != nil {
+		return nil, err
+	}
+	text := bytes.TrimSuffix(b.Bytes(), []byte("\n"))
+	if !bytes.Contains(text, []byte(`\u202`)) {
+		return text, nil
+	}
+	out := make([]byte, 0, len(text))
+	for i := 0; i < len(text); i++ {
+		switch rest := text[i:]; {
+		case bytes.HasPrefix(rest, []byte(`\u2028`)):
+			out = append(out, "\u2028"...)
+			i += 5
+		case bytes.HasPrefix(rest, []byte(`\u2029`)):
+			out = append(out, "\u2029"...)
+			i += 5
+		case rest[0] == '\\':
+			out = append(out, rest[:2]...)
+			i++
+		default:
+			out = append(out, rest[0])
+		}
+	}
+	return out, nil
+}

@@ -1,0 +1,167 @@
+package wechat
+
+import (
+	"errors"
+	"regexp"
+	"strconv"
+
+	"github.com/wxhospital/hospital"
+	"github.com/wxhospital/hospital/internal/remote"
+)
+
+// Class says whose business a refusal of the platform is.
+type Class int
+
+// The classes. The zero Class is a code this package does not know.
+const (
+	ClassUnknown    Class = iota
+	ClassBusy             // the platform is busy: later
+	ClassToken            // the access token is not taken
+	ClassConfig           // app id, secret or allow list: an operator
+	ClassPermission       // the account may not use the interface
+	ClassQuota            // too many calls: later, or an operator
+	ClassUser             // the user does not follow, refused, or is out of time
+	ClassRequest          // the request is wrong: a defect of the caller
+	ClassOAuth            // a web login is void: log in again
+	ClassRepeat           // it was done before, under the same number
+)
+
+// String returns the class's name in snake case.
+func (c Class) String() string {
+	switch c {
+	case ClassBusy:
+		return "busy"
+	case ClassToken:
+		return "token"
+	case ClassConfig:
+		return "config"
+	case ClassPermission:
+		return "permission"
+	case ClassQuota:
+		return "quota"
+	case ClassUser:
+		return "user"
+	case ClassRequest:
+		return "request"
+	case ClassOAuth:
+		return "oauth"
+	case ClassRepeat:
+		return "repeat"
+	case ClassUnknown:
+	}
+	return "unknown"
+}
+
+// classOf sorts the platform's codes.
+func classOf(code int) Class {
+	switch code {
+	case -1:
+		return ClassBusy
+	case 40001, 40014, 41001, 42001:
+		return ClassToken
+	case 40002, 40013, 40125, 40164, 40243, 41002, 41004, 48017, 61004, 89501, 89503, 89506, 89507:
+		return ClassConfig
+	case 48001, 48004, 50001, 50002, 61007, 45109:
+		return ClassPermission
+	case 45009, 45011, 45028, 48006:
+		return ClassQuota
+	case 40003, 43004, 43019, 43101, 45015, 45047, 46004, 48002, 50005:
+		return ClassUser
+	case 40029, 40030, 40163, 41008, 42002, 42003:
+		return ClassOAuth
+	case 45065, 45066, 45067:
+		return ClassRepeat
+	}
+	if code >= 40000 && code < 50000 {
+		return ClassRequest // what is left of the 4xxxx is about the parameters
+	}
+	return ClassUnknown
+}
+
+// kind says what the caller may do. A platform that is busy may have acted.
+func (c Class) kind(changes bool) hospital.Kind {
+	switch c {
+	case ClassBusy:
+		if changes {
+			return hospital.Indeterminate
+		}
+		return hospital.Unavailable
+	case ClassToken, ClassQuota:
+		return hospital.Unavailable
+	case ClassConfig:
+		return hospital.Internal
+	case ClassPermission, ClassOAuth:
+		return hospital.Denied
+	case ClassRequest:
+		return hospital.Invalid
+	case ClassRepeat:
+		return hospital.Conflict
+	case ClassUser, ClassUnknown:
+	}
+	return hospital.Rejected
+}
+
+// Refusal is what the platform said in place of an answer. It stands in the
+// chain of every error that a code of the platform caused:
+//
+//	refusal, ok := errors.AsType[*wechat.Refusal](err)
+type Refusal struct {
+	Code  int // errcode, verbatim
+	Class Class
+	Words string // errmsg, without what identifies a person or opens a door
+	RID   string // the request's number, for the platform's support
+}
+
+// Error returns the class, the words and the rid.
+func (r *Refusal) Error() string {
+	text := r.Class.String() + ": " + r.Words
+	if r.RID != "" {
+		text += " (rid " + r.RID + ")"
+	}
+	return text
+}
+
+// ClassOf returns the class of the refusal in err's chain, ClassUnknown if
+// there is none.
+func ClassOf(err error) Class {
+	if refusal, ok := errors.AsType[*Refusal](err); ok {
+		return refusal.Class
+	}
+	return ClassUnknown
+}
+
+// Refusals that callers ask for with [errors.Is].
+var (
+	// ErrNotFollowing: the user does not follow the account.
+	ErrNotFollowing = &hospital.Error{Kind: hospital.Rejected, Code: "43004"}
+	// ErrNoConsent: the user refused this notice, or has used up what was
+	// agreed to.
+	ErrNoConsent = &hospital.Error{Kind: hospital.Rejected, Code: "43101"}
+	// ErrOutOfTime: the user has not been in touch for 48 hours, or the last tap
+	// is too long ago.
+	ErrOutOfTime = &hospital.Error{Kind: hospital.Rejected, Code: "45015"}
+	// ErrNoMenu: the account has no menu.
+	ErrNoMenu = &hospital.Error{Kind: hospital.NotFound, Code: "46003"}
+)
+
+// Unreachable reports whether the error says that the platform will not bring
+// this message to this user, so that another way, such as a text message to
+// the phone, must be taken. Repeating it would not help.
+func Unreachable(err error) bool { return ClassOf(err) == ClassUser }
+
+var ridRE = regexp.MustCompile(`\s*\brid: ?([0-9a-f]{8}(?:-[0-9a-f]{8}){2})\s*$`)
+
+// newRefusal reads errcode and errmsg. Known values are taken out of the words.
+func newRefusal(op string, code int, words string, changes bool, known ...string) *hospital.Error {
+	refusal := &Refusal{Code: code, Class: classOf(code)}
+	if found := ridRE.FindStringSubmatch(words); found != nil {
+		refusal.RID = found[1]
+		words = words[:len(words)-len(found[0])]
+	}
+	refusal.Words = remote.Redact(words, known...)
+	kind := refusal.Class.kind(changes)
+	if code == 46003 {
+		kind = hospital.NotFound
+	}
+	return &hospital.Error{Kind: kind, Op: op, Code: strconv.Itoa(code), Err: refusal}
+}
