@@ -3,6 +3,7 @@ module github.com/wxhospital/hospital/internal/interop
 go 1.26.0
 
 require (
+	github.com/silenceper/wechat/v2 v2.1.9
 	github.com/stretchr/testify v1.12.1
 	github.com/wechatpay-apiv3/wechatpay-go v0.2.21
 	github.com/wxhospital/hospital v0.0.0
@@ -17,7 +18,6 @@ require (
 	github.com/go-resty/resty/v2 v2.17.2 // indirect
 	github.com/hashicorp/go-cleanhttp v0.5.2 // indirect
 	github.com/hashicorp/go-retryablehttp v0.7.8 // indirect
-	github.com/silenceper/wechat/v2 v2.1.9 // indirect
 	github.com/sirupsen/logrus v1.9.0 // indirect
 	github.com/sony/gobreaker/v2 v2.4.0 // indirect
 	github.com/spf13/cast v1.4.1 // indirect

@@ -71,7 +71,7 @@ func (t *turn) readAuthorization(rawQuery string) (authorization, *pageError) {
 			continue // WeChat has further parameters, such as forcePopup
 		}
 		text, err := url.QueryUnescape(raw)
-		if err != nil || at <= last {
+		if _, twice := value[name]; err != nil || twice || at <= last && !t.config.AnyOrder {
 			return authorization{}, &pageError{"链接参数顺序错误", 0}
 		}
 		value[name], last = text, at

@@ -203,6 +203,17 @@ func TestTheAuthorizePageChecksTheLink(t *testing.T) {
 	require.Equal(t, "https://hospital.example/in?a=1&state=s1", address, "who refuses comes back without a code")
 }
 
+func TestThePageMayTakeAnyOrder(t *testing.T) {
+	t.Parallel()
+	a := open(t, wechattest.Config{Domains: []string{"hospital.example"}, AnyOrder: true})
+	f := a.follower("陈素心")
+	swapped := strings.Replace(link(a.Account().AppID, "snsapi_base", "s1"), "response_type=code&scope=snsapi_base", "scope=snsapi_base&response_type=code", 1)
+	_, err := f.Authorize(swapped, true)
+	require.NoError(t, err)
+	_, err = f.Authorize(strings.Replace(swapped, "&state", "&scope=snsapi_base&state", 1), true)
+	require.ErrorIs(t, err, &hospital.Error{Kind: hospital.Rejected, Code: "0"}, "twice is never right")
+}
+
 // browse is what a browser does at the page.
 func (a *account) browse(method, link, openID, form string) *httptest.ResponseRecorder {
 	link, _, _ = strings.Cut(link, "#") // a browser keeps the fragment to itself

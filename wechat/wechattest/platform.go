@@ -51,6 +51,10 @@ type Config struct {
 	// AskConsent shows a page to agree to for snsapi_userinfo. Default: the user
 	// agrees at once.
 	AskConsent bool
+	// AnyOrder lets the page of a web login take its parameters in any order.
+	// Default: only the documented one, because the documentation says that the
+	// link is matched as a whole; libraries with another order are in use.
+	AnyOrder bool
 	// Quotas replace the daily and minute limits of paths, for example
 	// {"/cgi-bin/menu/create": {Day: 3}}.
 	Quotas map[string]Quota
