@@ -58,6 +58,12 @@ func (c *Channel) ReadNotice(ctx context.Context, h http.Header, body []byte) (p
 	if err := c.keys.verify(ctx, h, body); err != nil {
 		return payment.Notice{}, err
 	}
+	return c.openNotice(body)
+}
+
+// openNotice reads a body that was verified.
+func (c *Channel) openNotice(body []byte) (payment.Notice, error) {
+	const op = "wechatpay.ReadNotice"
 	var e envelope
 	if json.Unmarshal(body, &e) != nil {
 		return payment.Notice{}, refusal(op, ErrMalformed, "the body is not the JSON it should be")

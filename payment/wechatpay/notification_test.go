@@ -40,8 +40,8 @@ type letter struct {
 	dropResource bool
 }
 
-// request makes the request that carries the letter.
-func (l letter) request(tb testing.TB, at time.Time) *http.Request {
+// body makes the body of the letter.
+func (l letter) body(tb testing.TB, at time.Time) []byte {
 	tb.Helper()
 	c, err := wechatpay.NewCipher([]byte(l.apiV3Key))
 	require.NoError(tb, err)
@@ -64,9 +64,17 @@ func (l letter) request(tb testing.TB, at time.Time) *http.Request {
 	if l.spoilBody != nil {
 		body = []byte(l.spoilBody(string(body)))
 	}
+	return body
+}
+
+// request makes the request that carries the letter.
+func (l letter) request(tb testing.TB, at time.Time) *http.Request {
+	tb.Helper()
+	body := l.body(tb, at)
 	s := wechatpay.Signature{Stamp: wechatpay.Stamp{Unix: at.Add(l.off).Unix(), Nonce: "nonce1"}, Serial: l.serial}
-	s.Value, err = wechatpay.Sign(keyOf(l.key), wechatpay.AnswerMessage(s.Stamp, body))
+	value, err := wechatpay.Sign(keyOf(l.key), wechatpay.AnswerMessage(s.Stamp, body))
 	require.NoError(tb, err)
+	s.Value = value
 	if l.spoilSent != nil {
 		body = l.spoilSent(body)
 	}
