@@ -13,10 +13,11 @@ import (
 	"github.com/wxhospital/hospital"
 )
 
-// clock is the business clock of the demo. It moves only when it is told to,
-// and remembers where it stood.
+// clock is the business clock of the demo, which remembers where it stood. It
+// moves when it is told to; a running one also moves with the wall's clock.
 type clock struct {
-	file string
+	file    string
+	running bool
 
 	mu   sync.Mutex
 	kept kept
@@ -27,16 +28,20 @@ type clock struct {
 type kept struct {
 	Opened hospital.Date // the first day
 	Now    time.Time
-	Rounds int // rounds begun
+	Wall   time.Time // when that was
+	Rounds int       // rounds begun
+
+	Phones map[string]string // openid by user, as a server's table of users has it
+	Told   int64             // the last event that patients were told of
 }
 
 // openClock reads the clock of the data folder. A new one shows start.
-func openClock(dir string, start time.Time) (c *clock, continued bool, err error) {
-	c = &clock{file: filepath.Join(dir, "clock.json")}
+func openClock(dir string, start time.Time, running bool) (c *clock, continued bool, err error) {
+	c = &clock{file: filepath.Join(dir, "clock.json"), running: running}
 	data, err := os.ReadFile(filepath.Clean(c.file))
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		c.kept = kept{Opened: hospital.DateOf(start), Now: start}
+		c.kept = kept{Opened: hospital.DateOf(start), Now: start, Wall: time.Now()}
 		return c, false, c.save()
 	case err != nil:
 		return nil, false, fmt.Errorf("-data：读不了业务时钟：%w", err)
@@ -52,18 +57,25 @@ func openClock(dir string, start time.Time) (c *clock, continued bool, err error
 func (c *clock) Now() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.kept.Now
+	return c.now()
+}
+
+func (c *clock) now() time.Time {
+	if !c.running {
+		return c.kept.Now
+	}
+	return c.kept.Now.Add(max(0, time.Since(c.kept.Wall)))
 }
 
 // day is today in business time.
 func (c *clock) day() hospital.Date { return hospital.DateOf(c.Now()) }
 
-// to moves the clock on. It never goes back: what happened keeps its order.
-func (c *clock) to(at time.Time) error {
+// To moves the clock on. It never goes back: what happened keeps its order.
+func (c *clock) To(at time.Time) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if at.After(c.kept.Now) {
-		c.kept.Now = at
+	if at.After(c.now()) {
+		c.kept.Now, c.kept.Wall = at.In(hospital.CST), time.Now()
 	}
 	return c.save()
 }
@@ -74,6 +86,39 @@ func (c *clock) begin() (int, error) {
 	defer c.mu.Unlock()
 	c.kept.Rounds++
 	return c.kept.Rounds - 1, c.save()
+}
+
+// phone is the openid of a user, "" for one who has none yet.
+func (c *clock) phone(user string) string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.kept.Phones[user]
+}
+
+// give remembers a user's openid.
+func (c *clock) give(user, openID string) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.kept.Phones == nil {
+		c.kept.Phones = map[string]string{}
+	}
+	c.kept.Phones[user] = openID
+	return c.save()
+}
+
+// told is the last event that patients were told of.
+func (c *clock) told() int64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.kept.Told
+}
+
+// tell remembers that patients were told of an event.
+func (c *clock) tell(event int64) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.kept.Told = event
+	return c.save()
 }
 
 // opened is the first day of the data folder.

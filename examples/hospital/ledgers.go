@@ -8,6 +8,7 @@ import (
 
 	"github.com/wxhospital/hospital"
 	"github.com/wxhospital/hospital/payment"
+	"github.com/wxhospital/hospital/payment/wechatpay/wechatpaytest"
 )
 
 // sum is what a ledger has of an order: money in, money back (negative).
@@ -78,10 +79,19 @@ func (w *world) read(ctx context.Context) (ledgers, error) {
 	if err != nil {
 		return ledgers{}, err
 	}
-	for _, no := range w.till.Trades() {
-		side := &of(trades[no]).channel
-		side.add(w.till.Taken(no))
-		side.add(-w.till.Returned(no))
+	theirs, err := w.far.WeChatPay.Ledger()
+	if err != nil {
+		return ledgers{}, err
+	}
+	for _, t := range theirs.Trades {
+		if !t.PaidAt.IsZero() {
+			of(trades[payment.TradeNo(t.OutTradeNo)]).channel.add(t.Total)
+		}
+	}
+	for _, r := range theirs.Refunds {
+		if r.Status == wechatpaytest.Success {
+			of(trades[payment.TradeNo(r.OutTradeNo)]).channel.add(-r.Amount)
+		}
 	}
 	if err := w.readHIS(ctx, func(key string) *sum { return &of(key).his }); err != nil {
 		return ledgers{}, err
@@ -184,7 +194,7 @@ func (s *screen) table(rows []row, total row) {
 		line(r.label, pair(r.ours.in.Yuan(), r.ours.back.Yuan()), pair(r.channel.in.Yuan(), r.channel.back.Yuan()),
 			pair(r.his.in.Yuan(), r.his.back.Yuan()), r.difference().Yuan())
 	}
-	line("", head("我方账本"), head("支付渠道"), head("HIS 对账单"), "差额")
+	line("", head("我方账本"), head("微信支付"), head("HIS 对账单"), "差额")
 	line("订单", pair("收", "退"), pair("收", "退"), pair("收", "退"), "渠道-HIS")
 	s.rule()
 	for _, r := range rows {

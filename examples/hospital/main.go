@@ -38,6 +38,9 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 	if err != nil {
 		return err
 	}
+	if set.farOnly {
+		return farOnly(ctx, set, stdout)
+	}
 	w, err := open(ctx, set)
 	if err != nil {
 		return err
@@ -58,6 +61,10 @@ type settings struct {
 	db         string
 	now        time.Time // zero: the next working morning
 	lostAnswer bool
+
+	farOnly     bool
+	credentials string // folder, "" for none
+	ready       string // file, "" for none
 }
 
 // faultLostAnswer lets the HIS lose the answer to one confirmation.
@@ -73,6 +80,9 @@ const usage = `用法：go run ./examples/hospital [参数]
   -now 时间     业务时间从何时开始，如 "2026-11-23 07:30"
                 （默认下一个工作日 07:30）
   -fault 故障   lost-answer：当日挂号付款后，HIS 记了账却丢了回答
+  -far-only     只运行模拟的 HIS、微信和微信支付，供另一个进程里的服务连接
+  -credentials 目录  把公众号和商户的凭据写到这里（仅用于 -far-only）
+  -ready-file 文件   全部就绪后把各地址写进这个 JSON（仅用于 -far-only）
 `
 
 func parse(args []string, getenv func(string) string, stdout io.Writer) (settings, error) {
@@ -84,6 +94,9 @@ func parse(args []string, getenv func(string) string, stdout io.Writer) (setting
 	flags.StringVar(&set.db, "db", getenv("HOSPITAL_DB"), "")
 	flags.StringVar(&now, "now", "", "")
 	flags.StringVar(&fault, "fault", "", "")
+	flags.BoolVar(&set.farOnly, "far-only", false, "")
+	flags.StringVar(&set.credentials, "credentials", "", "")
+	flags.StringVar(&set.ready, "ready-file", "", "")
 	err := flags.Parse(args)
 	switch {
 	case errors.Is(err, flag.ErrHelp):
@@ -97,6 +110,10 @@ func parse(args []string, getenv func(string) string, stdout io.Writer) (setting
 		return set, errors.New("-data 是空的；请给一个目录，例如 -data hospital-data")
 	case fault != "" && fault != faultLostAnswer:
 		return set, fmt.Errorf("-fault %q 不存在；可用的是 %s", fault, faultLostAnswer)
+	case set.farOnly && fault != "":
+		return set, errors.New("-fault 不能与 -far-only 同用；故障用 /_sim/fail 设置")
+	case !set.farOnly && (set.credentials != "" || set.ready != ""):
+		return set, errors.New("-credentials 和 -ready-file 只能与 -far-only 同用")
 	}
 	set.lostAnswer = fault == faultLostAnswer
 	if set.db == "" {

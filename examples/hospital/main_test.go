@@ -87,8 +87,9 @@ func TestTheMainJobIsPlayedTwiceOnOneFolder(t *testing.T) {
 			first := play(t, "-data", data, "-db", db, "-now", monday)
 			milestones(t, first,
 				"就诊卡 ******0001 已绑定", "您选了针灸科", "石怀瑾 主任医师", "预约成功", "→ HIS  Hold", "→ HIS  Confirm",
-				"您付了 30.00元", "← 支付 Notify", "医院已收费", "30.00元 已原路退回",
-				"号已为您锁定", "请在 08:20", "您付了 12.05元", "医院已收费", "医生看过了",
+				"手机  预约成功通知", "您付了 30.00元", "← 支付 Notify", "TRANSACTION.SUCCESS", "手机  缴费成功通知",
+				"您取消了这次预约", "手机  预约取消通知", "30.00元 已原路退回", "REFUND.SUCCESS", "手机  退款成功通知",
+				"号已为您锁定", "请在 08:21", "您付了 12.05元", "医院已收费", "手机  预约成功通知", "手机  缴费成功通知", "医生看过了",
 				"您没有来，记爽约第 1 次",
 				"预约 针灸科 已取消     30.00  -30.00│   30.00  -30.00│   30.00  -30.00│    0.00",
 				"合计                   42.05  -30.00│   42.05  -30.00│   42.05  -30.00│    0.00",
@@ -97,7 +98,7 @@ func TestTheMainJobIsPlayedTwiceOnOneFolder(t *testing.T) {
 
 			second := play(t, "-data", data, "-db", db)
 			milestones(t, second,
-				"上次运行留下 3 笔预约：已取消 1，已就诊 1，爽约 1", "业务时钟停在 2026-11-24 22:00；HIS 记得 3 笔登记，支付渠道记得 2 笔交易",
+				"上次运行留下 3 笔预约：已取消 1，已就诊 1，爽约 1", "业务时钟停在 2026-11-24 22:00；HIS 记得 3 笔登记，微信支付记得 2 笔交易",
 				"业务时间  2026-11-25（星期三）07:30", "就诊卡 ******0004 已绑定", "预约成功",
 				"以前的订单 2 笔        42.05  -30.00│   42.05  -30.00│   42.05  -30.00│    0.00", "账平：三本账净额都是 24.10元")
 		})
@@ -150,7 +151,8 @@ func TestALostAnswerIsAskedForAndNothingIsDoneTwice(t *testing.T) {
 	out := play(t, "-data", t.TempDir(), "-now", monday, "-fault", "lost-answer")
 	milestones(t, out, "当日挂号", "您付了 12.05元", "医院还没有回答", "answer_lost", "问到了", "→ HIS  Find", "医院已收费", "账平")
 	require.Equal(t, 1, strings.Count(out, "answer_lost"))
-	require.Equal(t, 2, strings.Count(out, "Paid=12.05"), "one notice, one confirmation that carries the money")
+	require.Equal(t, 1, strings.Count(out, "Paid=12.05"), "one confirmation that carries the money")
+	require.Equal(t, 1, strings.Count(out, "缴费金额 12.05元"), "and one notice")
 }
 
 // TestARunThatIsToldToStopIsFinishedByTheNext stops at a sentence, between two
@@ -194,7 +196,7 @@ func TestErrorsNameTheFlagAndTheNextStep(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "file")
 	require.NoError(t, os.WriteFile(file, nil, 0o600))
 	torn := t.TempDir()
-	require.NoError(t, os.WriteFile(filepath.Join(torn, "till.journal"), []byte("{\n{}\n"), 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join(torn, "wechatpay.journal"), []byte("{\n{}\n"), 0o600))
 	clockless := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(clockless, "clock.json"), []byte("7:30"), 0o600))
 	for name, c := range map[string]struct {

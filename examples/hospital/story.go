@@ -15,6 +15,8 @@ import (
 	"github.com/wxhospital/hospital/his"
 	"github.com/wxhospital/hospital/his/histest"
 	"github.com/wxhospital/hospital/payment"
+	"github.com/wxhospital/hospital/payment/wechatpay/wechatpaytest"
+	"github.com/wxhospital/hospital/wechat/wechattest"
 )
 
 // story is one round, told from the patient's side.
@@ -23,14 +25,16 @@ type story struct {
 	screen *screen
 	set    settings
 
-	round       int
-	people      []hospital.Patient // adults who pay themselves
-	departments []hospital.Department
-	patient     hospital.Patient // of the first two acts
-	actor       hospital.Actor
-	made        []string      // appointments of this round
-	told        hospital.Date // the day that the screen shows
-	failed      error         // of the clock, which cannot be remembered any more
+	round   int
+	people  []hospital.Patient    // adults who pay themselves
+	choice  []hospital.Department // the departments, as the patient sees them
+	patient hospital.Patient      // of the first two acts
+	actor   hospital.Actor
+	phones  []*wechattest.Follower // of the round's patients
+	shown   map[string]int         // how much of a phone's chat the screen has shown
+	made    []string               // appointments of this round
+	told    hospital.Date          // the day that the screen shows
+	failed  error                  // of the clock, which cannot be remembered any more
 }
 
 // play tells the round. A cancelled ctx ends it between two steps.
@@ -53,8 +57,8 @@ func (s *story) opening(ctx context.Context) error {
 	for _, place := range [][2]string{
 		{"数据", s.set.data},
 		{"数据库", shown(s.set.db)},
-		{"HIS", s.hisURL + "/his（SOAP，模拟）"},
-		{"支付", s.tillURL + "（HTTP，模拟）"},
+		{"HIS", s.far.HISURL + "（SOAP，模拟）"},
+		{"微信支付", s.far.WeChatPayURL + "（APIv3，模拟）"},
 	} {
 		s.screen.line("%s%s", left(place[0], 10), place[1])
 	}
@@ -67,7 +71,7 @@ func (s *story) opening(ctx context.Context) error {
 	if s.round, err = s.clock.begin(); err != nil {
 		return err
 	}
-	for _, p := range s.hospital.People() {
+	for _, p := range s.far.Hospital.People() {
 		if p.Payer == hospital.SelfPay && p.Guardian == nil {
 			s.people = append(s.people, p)
 		}
@@ -87,12 +91,16 @@ func (s *story) recall(ctx context.Context) error {
 	}
 	s.screen.line("")
 	s.screen.line("上次运行留下 %d 笔预约：%s。", len(before), tally(before))
-	s.screen.line("业务时钟停在 %s；HIS 记得 %d 笔登记，支付渠道记得 %d 笔交易。",
-		stopped.Format("2006-01-02 15:04"), len(s.hospital.Everyone()), len(s.till.Trades()))
+	paid, err := s.far.WeChatPay.Ledger()
+	if err != nil {
+		return err
+	}
+	s.screen.line("业务时钟停在 %s；HIS 记得 %d 笔登记，微信支付记得 %d 笔交易。",
+		stopped.Format("2006-01-02 15:04"), len(s.far.Hospital.Everyone()), len(paid.Trades))
 	if err := s.advance(ctx); err != nil {
 		return err
 	}
-	if err := s.clock.to(cmp.Or(s.set.now, nextMorning(stopped))); err != nil {
+	if err := s.clock.To(cmp.Or(s.set.now, nextMorning(stopped))); err != nil {
 		return err
 	}
 	if err := s.advance(ctx); err != nil {
@@ -165,15 +173,18 @@ func (s *story) advanceBooking(ctx context.Context) error {
 	if err := s.advance(ctx); err != nil {
 		return err
 	}
+	s.say(0, "预约已取消，号已还给医院。退款正在办理，到账后会通知您。取消不算爽约，欢迎再来。")
+	s.minutes(1)
+	if err := s.advance(ctx); err != nil {
+		return err
+	}
 	order, err := s.cashier.Find(ctx, a.ChargeKey())
 	if err != nil {
 		return err
 	}
-	if order.State != payment.Refunded {
-		s.say(0, "预约已取消，号已还给医院。退款正在办理，到账后会通知您。")
-		return nil
+	if order.State == payment.Refunded {
+		s.say(0, "%s 已原路退回。", order.Charge.Amount)
 	}
-	s.say(0, "已为您取消，号已还给医院，%s 已原路退回。取消不算爽约，欢迎再来。", order.Charge.Amount)
 	return nil
 }
 
@@ -194,7 +205,7 @@ func (s *story) sameDay(ctx context.Context) error {
 	s.say(0, "号已为您锁定：%s，第 %d 号，挂号费 %s。请在 %s 以前付款，逾期号会让给别人。",
 		when(a), a.Hold.QueueNo, a.Hold.Fee, a.Deadline.In(hospital.CST).Format("15:04"))
 	if s.set.lostAnswer {
-		s.faults.Set(histest.OpConfirm, histest.Switch{Fault: histest.AnswerLost, Times: 1})
+		s.far.Faults.Set(histest.OpConfirm, histest.Switch{Fault: histest.AnswerLost, Times: 1})
 	}
 	if a, err = s.pay(ctx, s.actor, a); err != nil {
 		return err
@@ -214,10 +225,10 @@ func (s *story) sameDay(ctx context.Context) error {
 	if a.State != booking.Booked {
 		return nil
 	}
-	if err := s.clock.to(slot.Start.Add(10 * time.Minute)); err != nil {
+	if err := s.clock.To(slot.Start.Add(10 * time.Minute)); err != nil {
 		return err
 	}
-	if err := s.hospital.See(a.Hold.HISNo); err != nil {
+	if err := s.far.Hospital.See(a.Hold.HISNo); err != nil {
 		return err
 	}
 	s.say(0, "轮到您了：请到%s。医生看过了，祝您早日康复。", place(schedule))
@@ -243,7 +254,7 @@ func (s *story) noShow(ctx context.Context) error {
 		return err
 	}
 	s.say(1, "预约成功：%s，第 %d 号，%s 到时付。", when(a), a.Hold.QueueNo, a.Hold.Fee)
-	if err := s.clock.to(tomorrow.At(22, 0)); err != nil {
+	if err := s.clock.To(tomorrow.At(22, 0)); err != nil {
 		return err
 	}
 	if err := s.advance(ctx); err != nil {
@@ -322,6 +333,14 @@ func (s *story) welcome(ctx context.Context, which int) (hospital.Patient, hospi
 	if err := s.desk.Bind(ctx, booking.BindRequest{Actor: actor, User: user, Patient: patient.ID}); err != nil {
 		return patient, actor, err
 	}
+	phone, err := s.phone(ctx, actor.ID)
+	if err != nil {
+		return patient, actor, err
+	}
+	s.phones = append(s.phones, phone)
+	if s.shown == nil {
+		s.shown = map[string]int{}
+	}
 	s.say(0, "%s，您好！就诊卡 %s 已绑定。", patient.Name.Masked(), card.Masked())
 	return patient, actor, nil
 }
@@ -336,7 +355,7 @@ func (s *story) chooseDepartment(ctx context.Context) (hospital.Department, erro
 	for _, d := range all {
 		names = append(names, d.Name)
 	}
-	s.departments = all
+	s.choice = all
 	chosen := s.pick(5)
 	s.say(1, "%d 个科室可以预约：%s。您选了%s。", len(all), strings.Join(names, "、"), chosen.Name)
 	return chosen, nil
@@ -344,7 +363,7 @@ func (s *story) chooseDepartment(ctx context.Context) (hospital.Department, erro
 
 // pick is a department that suits every adult, another one each round.
 func (s *story) pick(n int) hospital.Department {
-	suits := slices.DeleteFunc(slices.Clone(s.departments), func(d hospital.Department) bool {
+	suits := slices.DeleteFunc(slices.Clone(s.choice), func(d hospital.Department) bool {
 		return d.Name == "儿科" || d.Name == "妇科"
 	})
 	return suits[(s.round+n)%len(suits)]
@@ -431,7 +450,7 @@ func (s *story) book(ctx context.Context, actor hospital.Actor, patient hospital
 		return booking.Appointment{}, s.refused(err)
 	}
 	s.made = append(s.made, a.ID)
-	return a, nil
+	return a, s.tell(ctx)
 }
 
 // refused tells the patient why not; what is not a refusal ends the round.
@@ -447,12 +466,18 @@ func (s *story) refused(err error) error {
 
 // pay is the patient paying: a sheet, a tap, and the channel's notice.
 func (s *story) pay(ctx context.Context, actor hospital.Actor, a booking.Appointment) (booking.Appointment, error) {
-	sheet, err := s.cashier.Pay(ctx, payment.PayRequest{Charge: a.ChargeKey(), Channel: channel, Actor: actor})
+	sheet, err := s.cashier.Pay(ctx, payment.PayRequest{
+		Charge: a.ChargeKey(), Channel: channel, Payer: payment.Payer(s.clock.phone(actor.ID)), Actor: actor,
+	})
 	if err != nil {
 		return a, err
 	}
 	s.minutes(1)
-	if err := s.till.Pay(sheet.TradeNo); err != nil {
+	paid := wechatpaytest.Sheet{
+		AppID: sheet.Params["appId"], Timestamp: sheet.Params["timeStamp"], Nonce: sheet.Params["nonceStr"],
+		Package: sheet.Params["package"], SignType: sheet.Params["signType"], PaySign: sheet.Params["paySign"],
+	}
+	if _, err := s.far.WeChatPay.Pay(wechatpaytest.Payment{Sheet: &paid}); err != nil {
 		return a, err
 	}
 	s.say(0, "您付了 %s。", a.Hold.Fee)
@@ -486,9 +511,21 @@ func (s *story) say(minutes int, format string, args ...any) {
 		margin = ""
 	}
 	s.screen.wire(s.wires.take())
+	s.cards()
+}
+
+// cards shows what came to the phones of the round since the last time.
+func (s *story) cards() {
+	for _, phone := range s.phones {
+		chat := phone.Chat()
+		for _, bubble := range chat[min(s.shown[phone.OpenID()], len(chat)):] {
+			s.screen.card(bubble)
+		}
+		s.shown[phone.OpenID()] = len(chat)
+	}
 }
 
 // minutes lets business time pass.
 func (s *story) minutes(n int) {
-	s.failed = errors.Join(s.failed, s.clock.to(s.clock.Now().Add(time.Duration(n)*time.Minute)))
+	s.failed = errors.Join(s.failed, s.clock.To(s.clock.Now().Add(time.Duration(n)*time.Minute)))
 }

@@ -1,20 +1,16 @@
 package main
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
-	"io"
-	"net/http"
 	"regexp"
 	"slices"
 	"strings"
 	"sync"
 	"time"
 
-	"github.com/wxhospital/hospital"
 	"github.com/wxhospital/hospital/his/histest"
-	"github.com/wxhospital/hospital/payment"
+	"github.com/wxhospital/hospital/payment/wechatpay/wechatpaytest"
+	"github.com/wxhospital/hospital/wechat/wechattest"
 )
 
 // crossing is one call as it crossed a wire, with what names a person masked.
@@ -24,7 +20,7 @@ type crossing struct {
 	operation string
 	summary   string
 	outcome   string
-	took      time.Duration
+	took      time.Duration // 0 where nobody measured it
 }
 
 // wires remembers what crossed until the story shows it.
@@ -61,89 +57,43 @@ func (w *wires) his(e histest.Exchange) {
 	w.add(crossing{begun: e.At, wire: "→ HIS", operation: e.Operation, summary: e.Request, outcome: outcome, took: e.Took})
 }
 
-// notice takes what the channel tells by itself.
-func (w *wires) notice(n payment.Notice, begun time.Time, err error) {
-	c := crossing{begun: begun, wire: "← 支付", operation: "Notify", outcome: "ok", took: time.Since(begun)}
-	if n.Trade != nil {
-		c.summary = "TradeNo=" + string(n.Trade.TradeNo) + " Paid=" + n.Trade.Amount.Yuan()
-	} else {
-		c.summary = "RefundNo=" + string(n.Refund.No) + " Refunded=" + n.Refund.Amount.Yuan()
+// payOperations are the calls of WeChat Pay in the words of payment.Channel.
+var payOperations = map[wechatpaytest.Call]string{ //nolint:gochecknoglobals // an immutable table
+	wechatpaytest.Certificates: "Certificates", wechatpaytest.PrepayCall: "Prepay", wechatpaytest.Query: "Query",
+	wechatpaytest.CloseCall: "Close", wechatpaytest.RefundCall: "Refund", wechatpaytest.QueryRefund: "QueryRefund",
+	wechatpaytest.Notify: "Notify",
+}
+
+// pay takes what WeChat Pay logs, both ways.
+func (w *wires) pay(e wechatpaytest.Exchange) {
+	c := crossing{begun: e.At, wire: "→ 支付", operation: payOperations[e.Call], outcome: "ok", took: e.Took}
+	if e.Subject != "" {
+		c.summary = "No=" + e.Subject
 	}
-	if err != nil {
-		c.outcome = hospital.KindOf(err).String()
+	if e.Call == wechatpaytest.Notify {
+		c.wire, c.summary = "← 支付", c.summary+" "+e.Code
+	} else if e.Code != "" {
+		c.outcome = e.Code
+	}
+	switch {
+	case e.Fault != "":
+		c.outcome = e.Fault
+	case e.Status == 0:
+		c.outcome = "no_answer"
 	}
 	w.add(c)
 }
 
-// maxWatched bounds what is read of a request to the channel to show it; the
-// server has a bound of its own.
-const maxWatched = 64 << 10
-
-// watch shows the calls of the channel's server.
-func (w *wires) watch(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		begun := time.Now()
-		body, err := io.ReadAll(http.MaxBytesReader(rw, r.Body, maxWatched))
-		if err != nil {
-			rw.WriteHeader(http.StatusBadRequest)
-			return
-		}
-		r.Body = io.NopCloser(bytes.NewReader(body))
-		answer := &answered{ResponseWriter: rw, status: http.StatusOK}
-		next.ServeHTTP(answer, r)
-		name := strings.TrimPrefix(r.URL.Path, "/")
-		operation := map[string]string{
-			"prepay": "Prepay", "query": "Query", "close": "Close", "refund": "Refund", "query_refund": "QueryRefund",
-		}[name]
-		w.add(crossing{
-			begun: begun, wire: "→ 支付", operation: operation, summary: asked(body), outcome: answer.outcome(), took: time.Since(begun),
-		})
-	})
-}
-
-// asked is the summary of a call of the channel.
-func asked(body []byte) string {
-	var q struct {
-		Attempt *struct {
-			TradeNo string
-			Amount  hospital.Fen
-		}
-		Refund *struct {
-			No     string
-			Amount hospital.Fen
-		}
-		TradeNo, RefundNo string
+// wechat takes what WeChat logs. Only notices are part of the story.
+func (w *wires) wechat(e wechattest.Exchange) {
+	if e.Push || !strings.HasSuffix(e.Path, "/send") {
+		return
 	}
-	switch err := json.Unmarshal(body, &q); {
-	case err != nil:
-		return ""
-	case q.Attempt != nil:
-		return "TradeNo=" + q.Attempt.TradeNo + " Amount=" + q.Attempt.Amount.Yuan()
-	case q.Refund != nil:
-		return "RefundNo=" + q.Refund.No + " Amount=" + q.Refund.Amount.Yuan()
-	case q.RefundNo != "":
-		return "RefundNo=" + q.RefundNo
+	c := crossing{begun: time.Now(), wire: "→ 微信", operation: "Notify", summary: strings.TrimPrefix(e.Path, "/cgi-bin/"), outcome: e.Outcome}
+	if e.Fault != "" {
+		c.outcome = e.Fault
 	}
-	return "TradeNo=" + q.TradeNo
-}
-
-// answered remembers the status of an answer.
-type answered struct {
-	http.ResponseWriter
-	status int
-}
-
-// WriteHeader implements [http.ResponseWriter].
-func (a *answered) WriteHeader(status int) {
-	a.status = status
-	a.ResponseWriter.WriteHeader(status)
-}
-
-func (a *answered) outcome() string {
-	if a.status == http.StatusOK {
-		return "ok"
-	}
-	return strings.ToLower(strings.ReplaceAll(http.StatusText(a.status), " ", "_"))
+	w.add(c)
 }
 
 // ourNumber is an identifier of ours inside a summary: a letter or two, 26
@@ -192,7 +142,32 @@ func (s *screen) wire(crossed []crossing) {
 	for _, c := range crossed {
 		tenths := c.took.Round(100*time.Microsecond).Microseconds() / 100
 		end := fmt.Sprintf("%s %3d.%dms", c.outcome, tenths/10, tenths%10)
+		if c.took == 0 {
+			end = c.outcome + "        "
+		}
 		head := left("", marginColumns) + left(c.wire, wireColumns) + " " + left(c.operation, operationColumns) + " "
 		s.line("%s%s %s", head, fit(brief(c.summary), screenColumns-width(head)-1-width(end)), end)
+	}
+}
+
+// card shows what a patient's phone shows.
+func (s *screen) card(b wechattest.Bubble) {
+	if b.From != wechattest.Ours {
+		return
+	}
+	words := []string{b.Text}
+	for _, c := range b.Cards {
+		words = []string{c.Title}
+		for _, line := range c.Lines {
+			words = append(words, line.Name+" "+line.Value)
+		}
+	}
+	const head = "手机  "
+	for i, line := range wrap(strings.Join(words, "，"), screenColumns-marginColumns-width(head)-width("。")) {
+		before := left("", width(head))
+		if i == 0 {
+			before = head
+		}
+		s.line("%s%s%s", left("", marginColumns), before, line)
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -18,15 +17,22 @@ import (
 	"github.com/wxhospital/hospital"
 	"github.com/wxhospital/hospital/booking"
 	"github.com/wxhospital/hospital/booking/bookingsql"
+	"github.com/wxhospital/hospital/examples/hospital/sim"
 	"github.com/wxhospital/hospital/his"
-	"github.com/wxhospital/hospital/his/histest"
 	"github.com/wxhospital/hospital/payment"
 	"github.com/wxhospital/hospital/payment/paymentsql"
-	"github.com/wxhospital/hospital/payment/paymenttest"
+	"github.com/wxhospital/hospital/payment/wechatpay"
+	"github.com/wxhospital/hospital/wechat"
 )
 
 // channel is the name of the one payment channel.
-const channel = "till"
+const channel = "wechatpay"
+
+// Where WeChat and WeChat Pay call the server.
+const (
+	pushPath   = "/wechat"
+	noticePath = "/wechatpay/notice"
+)
 
 // world is everything that runs: the far sides, the wires to them, and the
 // hospital's own desk and cashier.
@@ -35,13 +41,15 @@ type world struct {
 	continued bool // the data folder was there before
 	wires     *wires
 
-	hospital *histest.Hospital // behind SOAP
-	faults   *histest.Faults
-	till     *paymenttest.Till // behind HTTP
-	hisURL   string
-	tillURL  string
+	far  *sim.World // HIS, WeChat, WeChat Pay
+	site *url.URL   // our own server, which the platforms call
 
 	his          *his.Client
+	account      *wechat.Client
+	pay          *wechatpay.Channel
+	db           *bookingsql.DB
+	orders       *paymentsql.Store
+	departments  map[hospital.DepartmentID]string
 	appointments *bookingsql.Store
 	desk         *booking.Desk
 	cashier      *payment.Cashier
@@ -51,7 +59,7 @@ type world struct {
 
 // open starts everything. On an error nothing stays open.
 func open(ctx context.Context, set settings) (_ *world, err error) {
-	w := &world{wires: &wires{}, faults: &histest.Faults{}}
+	w := &world{wires: &wires{}}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, w.Close())
@@ -60,18 +68,17 @@ func open(ctx context.Context, set settings) (_ *world, err error) {
 	if err := os.MkdirAll(set.data, 0o750); err != nil {
 		return nil, fmt.Errorf("-data：建不了目录 %s：%w", set.data, err)
 	}
-	db, err := w.openDB(ctx, set) // first, because SQLite refuses a second process
-	if err != nil {
+	if err := w.openDB(ctx, set); err != nil { // first, because SQLite refuses a second process
 		return nil, err
 	}
 	if err := w.setClock(set); err != nil {
 		return nil, err
 	}
 	for _, start := range []func() error{
-		func() error { return w.startHIS(ctx, set) },
-		func() error { return w.startTill(ctx, set) },
-		func() error { return w.openDesk(ctx, db) },
-		func() error { return w.openCashier(ctx, db) },
+		func() error { return w.startFar(ctx, set) },
+		func() error { return w.openAccount(ctx) },
+		func() error { return w.openDesk(ctx) },
+		func() error { return w.openCashier(ctx) },
 		func() error { return w.publish(ctx) },
 	} {
 		if err := start(); err != nil {
@@ -93,20 +100,20 @@ func (w *world) Close() error {
 
 func (w *world) closing(end func() error) { w.closers = append(w.closers, end) }
 
-func (w *world) openDB(ctx context.Context, set settings) (*bookingsql.DB, error) {
+func (w *world) openDB(ctx context.Context, set settings) error {
 	secret, err := pseudonymKey(set.data)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	db, err := bookingsql.OpenDB(ctx, bookingsql.Config{DSN: set.db, PseudonymKey: secret})
+	w.db, err = bookingsql.OpenDB(ctx, bookingsql.Config{DSN: set.db, PseudonymKey: secret})
 	switch {
 	case hospital.CodeOf(err) == "database_locked":
-		return nil, fmt.Errorf("-db %s 正被另一个进程使用；请先结束它，或用 -data 另选一个目录", shown(set.db))
+		return fmt.Errorf("-db %s 正被另一个进程使用；请先结束它，或用 -data 另选一个目录", shown(set.db))
 	case err != nil:
-		return nil, fmt.Errorf("-db %s 打不开；请检查路径，或 PostgreSQL 是否已启动、地址和口令是否正确：%w", shown(set.db), err)
+		return fmt.Errorf("-db %s 打不开；请检查路径，或 PostgreSQL 是否已启动、地址和口令是否正确：%w", shown(set.db), err)
 	}
-	w.closing(db.Close)
-	return db, nil
+	w.closing(w.db.Close)
+	return nil
 }
 
 // shown is the database's name without a password.
@@ -143,7 +150,7 @@ func (w *world) setClock(set settings) error {
 		start = nextMorning(time.Now())
 	}
 	var err error
-	if w.clock, w.continued, err = openClock(set.data, start); err != nil {
+	if w.clock, w.continued, err = openClock(set.data, start, false); err != nil {
 		return err
 	}
 	if set.now.Before(w.clock.Now()) && !set.now.IsZero() {
@@ -153,74 +160,82 @@ func (w *world) setClock(set settings) error {
 	return nil
 }
 
-// startHIS puts the simulated hospital behind SOAP, and our adapter before it.
-func (w *world) startHIS(ctx context.Context, set settings) error {
+// startFar puts HIS, WeChat and WeChat Pay on loopback, and our adapter before
+// the HIS.
+func (w *world) startFar(ctx context.Context, set settings) error {
 	var err error
-	if w.hospital, err = histest.NewHospital(histest.Config{Dir: set.data, Now: w.clock.Now}); err != nil {
+	w.far, err = sim.Open(ctx, sim.Config{
+		Dir: set.data, Clock: w.clock, WeChatNow: w.clock.Now, HIS: w.wires.his, WeChat: w.wires.wechat, WeChatPay: w.wires.pay,
+	})
+	if err != nil {
 		return broken(set, err)
 	}
-	w.closing(w.hospital.Close)
-	service, err := histest.NewService(histest.ServiceConfig{System: w.hospital.System, Faults: w.faults, Log: w.wires.his})
-	if err != nil {
-		return err
-	}
-	if w.hisURL, err = w.serve(ctx, service); err != nil {
-		return err
-	}
-	if w.his, err = his.NewClient(his.Config{BaseURL: w.hisURL + "/his"}); err != nil {
+	w.closing(w.far.Close)
+	if w.his, err = his.NewClient(his.Config{BaseURL: w.far.HISURL}); err != nil {
 		return err
 	}
 	w.closing(func() error { w.his.CloseIdle(); return nil })
 	return nil
 }
 
-// startTill puts the simulated payment channel behind HTTP. Its notices reach
-// the cashier as a channel's callback would.
-func (w *world) startTill(ctx context.Context, set settings) error {
-	ctx = context.WithoutCancel(ctx) // a payment that was made is told, also while we end
-	var err error
-	w.till, err = paymenttest.OpenTill(paymenttest.TillConfig{
-		Name: channel, Dir: set.data, Now: w.clock.Now,
-		Notify: func(n payment.Notice) {
-			begun := time.Now()
-			err := w.cashier.Notify(ctx, n)
-			w.wires.notice(n, begun, err)
-		},
+// openAccount opens our own server, which the platforms call, our Official
+// Account and our merchant's account.
+func (w *world) openAccount(ctx context.Context) error {
+	routes := http.NewServeMux()
+	address, err := w.far.Serve(ctx, routes)
+	if err != nil {
+		return err
+	}
+	if w.site, err = url.Parse(address); err != nil {
+		return err
+	}
+	console := w.far.WeChat.Account()
+	w.account, err = wechat.New(wechat.Config{
+		AppID: console.AppID, Secret: console.Secret, BaseURL: w.far.WeChatURL, OpenURL: w.far.WeChatOpenURL, Now: w.clock.Now,
 	})
 	if err != nil {
-		return broken(set, err)
+		return err
 	}
-	w.closing(w.till.Shut)
-	w.tillURL, err = w.serve(ctx, w.wires.watch(paymenttest.TillServer{Till: w.till}))
-	return err
+	w.closing(func() error { w.account.CloseIdle(); return nil })
+	pushes, err := wechat.NewCallback(wechat.CallbackConfig{
+		AppID: console.AppID, OriginalID: console.OriginalID, Mode: wechat.Safe,
+		Tokens: []string{console.Token}, AESKeys: []string{console.AESKey}, Handle: welcome, Now: w.clock.Now,
+	})
+	if err != nil {
+		return err
+	}
+	routes.Handle(pushPath, pushes)
+	if err := w.far.SiteAt(w.site, pushPath); err != nil {
+		return err
+	}
+	merchant := w.far.WeChatPay.Credentials()
+	w.pay, err = wechatpay.New(wechatpay.Config{
+		AppID: merchant.AppID, MerchantID: merchant.MerchantID, MerchantKey: merchant.MerchantKey, MerchantSerial: merchant.MerchantSerial,
+		APIv3Key: []byte(merchant.APIv3Key), PublicKey: merchant.PublicKey, PublicKeyID: merchant.PublicKeyID,
+		PlatformCertificates: merchant.Certificates,
+		BaseURL:              w.far.WeChatPayURL, NotifyURL: w.site.JoinPath(noticePath).String(), Now: w.clock.Now,
+	})
+	if err != nil {
+		return err
+	}
+	routes.Handle("POST "+noticePath, w.pay.Notifications(notifier{w}))
+	return nil
+}
+
+// notifier takes notices for a cashier that is made after the channel.
+type notifier struct{ *world }
+
+func (n notifier) Notify(ctx context.Context, notice payment.Notice) error {
+	return n.cashier.Notify(ctx, notice)
 }
 
 func broken(set settings, err error) error {
 	return fmt.Errorf("-data %s 里的记录读不了；请恢复备份，或用 -data 另选一个目录：%w", set.data, err)
 }
 
-// serve answers on a free port of loopback and returns its address.
-func (w *world) serve(ctx context.Context, handler http.Handler) (string, error) {
-	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", fmt.Errorf("本机没有可用的端口：%w", err)
-	}
-	server := &http.Server{Handler: handler, ReadHeaderTimeout: 5 * time.Second}
-	ended := make(chan error, 1)
-	go func() { ended <- server.Serve(listener) }()
-	w.closing(func() error {
-		err := server.Close()
-		if served := <-ended; !errors.Is(served, http.ErrServerClosed) {
-			err = errors.Join(err, served)
-		}
-		return err
-	})
-	return "http://" + listener.Addr().String(), nil
-}
-
-func (w *world) openDesk(ctx context.Context, db *bookingsql.DB) error {
+func (w *world) openDesk(ctx context.Context) error {
 	var err error
-	if w.appointments, err = bookingsql.New(ctx, db); err != nil {
+	if w.appointments, err = bookingsql.New(ctx, w.db); err != nil {
 		return err
 	}
 	sure := w.his.System().Assurances
@@ -233,18 +248,14 @@ func (w *world) openDesk(ctx context.Context, db *bookingsql.DB) error {
 }
 
 // openCashier also introduces the desk and the cashier to each other.
-func (w *world) openCashier(ctx context.Context, db *bookingsql.DB) error {
-	orders, err := paymentsql.New(ctx, db)
-	if err != nil {
-		return err
-	}
-	client, err := paymenttest.NewTillClient(paymenttest.ClientConfig{BaseURL: w.tillURL})
-	if err != nil {
+func (w *world) openCashier(ctx context.Context) error {
+	var err error
+	if w.orders, err = paymentsql.New(ctx, w.db); err != nil {
 		return err
 	}
 	w.cashier, err = payment.New(payment.Config{
-		Store: orders, Now: w.clock.Now,
-		Channels:   map[string]payment.Channel{channel: client},
+		Store: w.orders, Now: w.clock.Now,
+		Channels:   map[string]payment.Channel{channel: w.pay},
 		Deliverers: map[hospital.PurposeKind]payment.Deliverer{hospital.ForRegistration: w.desk},
 	})
 	if err != nil {
@@ -253,7 +264,8 @@ func (w *world) openCashier(ctx context.Context, db *bookingsql.DB) error {
 	return w.desk.PayWith(w.cashier)
 }
 
-// publish puts the paper's rules in force from the first day on; again is nil.
+// publish puts the paper's rules in force from the first day on, again is nil,
+// and learns the names of the departments.
 func (w *world) publish(ctx context.Context) error {
 	rules, err := booking.Preset("wuxi2018")
 	if err != nil {
@@ -263,17 +275,32 @@ func (w *world) publish(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return w.desk.Publish(ctx, hospital.System("setup"), version)
+	if err := w.desk.Publish(ctx, hospital.System("setup"), version); err != nil {
+		return err
+	}
+	departments, err := w.his.Departments(ctx)
+	if err != nil {
+		return err
+	}
+	w.departments = map[hospital.DepartmentID]string{}
+	for _, d := range departments {
+		w.departments[d.ID] = d.Name
+	}
+	w.wires.take() // not part of the story
+	return nil
 }
 
 // maxTurns bounds how often the workers take turns at one instant: what one
 // finishes may give the other something to do, twice at most.
 const maxTurns = 3
 
-// advance lets the workers do what is due now. A server runs desk.Run and
-// cashier.Run instead.
+// advance lets the platforms deliver and the workers do what is due now. A
+// server runs desk.Run and cashier.Run instead.
 func (w *world) advance(ctx context.Context) error {
 	for range maxTurns {
+		if _, err := w.far.WeChatPay.Advance(ctx); err != nil {
+			return err
+		}
 		if _, err := w.cashier.Advance(ctx); err != nil {
 			return err
 		}
@@ -281,5 +308,5 @@ func (w *world) advance(ctx context.Context) error {
 			return err
 		}
 	}
-	return nil
+	return w.tell(ctx)
 }

@@ -21,6 +21,18 @@ func stateName(state booking.State) string {
 	return name
 }
 
+// causeName says why an appointment ended, as a patient reads it.
+func causeName(cause booking.Cause) string {
+	name, ok := map[booking.Cause]string{
+		booking.ByPatient: "您已取消", booking.ByStaff: "医院已取消", booking.BySuspended: "医生停诊", booking.ByUnpaid: "超时未付款",
+		booking.ByRefusal: "医院未能受理", booking.ByDoubt: "医院未能确认",
+	}[cause]
+	if !ok {
+		return string(cause)
+	}
+	return name
+}
+
 func weekday(at time.Time) string {
 	return "星期" + [...]string{"日", "一", "二", "三", "四", "五", "六"}[at.In(hospital.CST).Weekday()]
 }
@@ -56,11 +68,5 @@ func (s *story) label(a booking.Appointment) string {
 	if a.Kind == hospital.SameDay {
 		kind = "当日"
 	}
-	department := ""
-	for _, d := range s.departments {
-		if d.ID == a.Department {
-			department = d.Name
-		}
-	}
-	return fmt.Sprintf("%s %s %s", kind, department, stateName(a.State))
+	return fmt.Sprintf("%s %s %s", kind, s.departments[a.Department], stateName(a.State))
 }
