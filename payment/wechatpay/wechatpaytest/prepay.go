@@ -1,7 +1,9 @@
 package wechatpaytest
 
 import (
+	"fmt"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
@@ -100,6 +102,7 @@ func (d *document) trade() Trade {
 		holds: func(code string) bool { return code == currency },
 	})
 	d.text(want{field: "/goods_tag", name: "订单优惠标记", max: 32, optional: true})
+	d.extras()
 	expires := d.text(want{
 		field: "/time_expire", name: "支付结束时间", max: 64, optional: true, issue: "want RFC 3339",
 		holds: func(at string) bool { _, err := time.Parse(time.RFC3339, at); return err == nil },
@@ -108,6 +111,42 @@ func (d *document) trade() Trade {
 		t.Expires, _ = time.Parse(time.RFC3339, expires) // refused above, or good
 	}
 	return t
+}
+
+// extras reads what a prepay may carry besides: goods, scene, settlement. It
+// checks types and what must be there. Source: the models of wechatpay-go
+// v0.2.21, services/payments/jsapi.
+func (d *document) extras() {
+	d.flag("/support_fapiao")
+	for i := range d.list("/limit_pay") {
+		d.text(want{field: fmt.Sprintf("/limit_pay/%d", i), name: "指定支付方式", max: 32})
+	}
+	if d.object("/detail") {
+		if d.value("/detail/cost_price") != nil {
+			d.fen("/detail/cost_price", "订单原价", 0)
+		}
+		d.text(want{field: "/detail/invoice_id", name: "商品小票ID", max: 32, optional: true})
+		for i := range d.list("/detail/goods_detail") {
+			goods := fmt.Sprintf("/detail/goods_detail/%d/", i)
+			d.text(want{field: goods + "merchant_goods_id", name: "商户侧商品编码", max: 32})
+			d.text(want{field: goods + "goods_name", name: "商品名称", max: 256, optional: true})
+			d.fen(goods+"quantity", "商品数量", 1)
+			d.fen(goods+"unit_price", "商品单价", 0)
+		}
+	}
+	if d.object("/scene_info") {
+		d.text(want{
+			field: "/scene_info/payer_client_ip", name: "用户终端IP", max: 45, issue: "want an IP address",
+			holds: func(ip string) bool { _, err := netip.ParseAddr(ip); return err == nil },
+		})
+		d.text(want{field: "/scene_info/device_id", name: "商户端设备号", max: 32, optional: true})
+		if d.object("/scene_info/store_info") {
+			d.text(want{field: "/scene_info/store_info/id", name: "门店编号", max: 32})
+		}
+	}
+	if d.object("/settle_info") {
+		d.flag("/settle_info/profit_sharing")
+	}
 }
 
 // spelt reports whether the text is of letters, digits and the others.

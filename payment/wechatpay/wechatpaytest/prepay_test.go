@@ -54,6 +54,30 @@ func TestAPrepayWithABadField(t *testing.T) {
 		"a time_expire that is no time":   {[]any{"time_expire", "2026-11-22 15:40:00"}, "PARAM_ERROR", "/time_expire", "268435461"},
 		"a time_expire 59 seconds ahead":  {[]any{"time_expire", "2026-11-22T15:30:59+08:00"}, "PARAM_ERROR", "/time_expire", "268435461"},
 		"a goods_tag of 33 characters":    {[]any{"goods_tag", strings.Repeat("g", 33)}, "PARAM_ERROR", "/goods_tag", "268435461"},
+		"a fapiao that is no truth value": {[]any{"support_fapiao", "yes"}, "PARAM_ERROR", "/support_fapiao", "268435461"},
+		"a limit that is no list":         {[]any{"limit_pay", "no_credit"}, "PARAM_ERROR", "/limit_pay", "268435461"},
+		"a limit that is no text":         {[]any{"limit_pay", []any{1}}, "PARAM_ERROR", "/limit_pay/0", "268435461"},
+		"a detail that is no object":      {[]any{"detail", "goods"}, "PARAM_ERROR", "/detail", "268435461"},
+		"goods without a number": {
+			[]any{"detail", map[string]any{"goods_detail": []any{map[string]any{"quantity": 1, "unit_price": 1}}}},
+			"PARAM_ERROR", "/detail/goods_detail/0/merchant_goods_id", "268435461",
+		},
+		"goods that are none": {
+			[]any{"detail", map[string]any{"goods_detail": []any{map[string]any{"merchant_goods_id": "G1", "quantity": 0, "unit_price": 1}}}},
+			"PARAM_ERROR", "/detail/goods_detail/0/quantity", "268435461",
+		},
+		"a price with a part of a fen": {
+			[]any{"detail", map[string]any{"cost_price": 0.5}}, "PARAM_ERROR", "/detail/cost_price", "268435461",
+		},
+		"a scene without an address":     {[]any{"scene_info", map[string]any{}}, "PARAM_ERROR", "/scene_info/payer_client_ip", "268435461"},
+		"a scene whose address is no IP": {[]any{"scene_info", map[string]any{"payer_client_ip": "localhost"}}, "PARAM_ERROR", "/scene_info/payer_client_ip", "268435461"},
+		"a store without a number": {
+			[]any{"scene_info", map[string]any{"payer_client_ip": "192.0.2.1", "store_info": map[string]any{}}},
+			"PARAM_ERROR", "/scene_info/store_info/id", "268435461",
+		},
+		"a settlement that is no truth value": {
+			[]any{"settle_info", map[string]any{"profit_sharing": 1}}, "PARAM_ERROR", "/settle_info/profit_sharing", "268435461",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -84,7 +108,10 @@ func TestTheLongestFieldsAreTaken(t *testing.T) {
 	t.Parallel()
 	m := trading(t, wechatpaytest.Config{})
 	got := m.prepay("A_-|*z", "description", strings.Repeat("费", 127), "attach", strings.Repeat("附", 128),
-		"notify_url", "https://h.example/"+strings.Repeat("n", 237), "time_expire", "2026-11-22T15:31:00+08:00", "amount.total", 1)
+		"notify_url", "https://h.example/"+strings.Repeat("n", 237), "time_expire", "2026-11-22T15:31:00+08:00", "amount.total", 1,
+		"support_fapiao", true, "limit_pay", []any{"no_credit"}, "settle_info", map[string]any{"profit_sharing": false},
+		"detail", map[string]any{"cost_price": 1, "invoice_id": "I1", "goods_detail": []any{map[string]any{"merchant_goods_id": "G1", "quantity": 1, "unit_price": 1}}},
+		"scene_info", map[string]any{"payer_client_ip": "2001:db8::1", "store_info": map[string]any{"id": "0001", "name": "门诊"}})
 	require.Equal(t, http.StatusOK, got.Status, "%s", got.Body)
 }
 

@@ -9,6 +9,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -143,16 +144,50 @@ func (d *document) fail(field string, value any, issue, message string) {
 func (d *document) value(pointer string) any {
 	at := any(d.root)
 	for name := range strings.SplitSeq(strings.TrimPrefix(pointer, "/"), "/") {
-		object, ok := at.(map[string]any)
-		if !ok {
-			if at != nil {
-				d.fail(pointer, "", "its parent is not an object", "参数格式错误")
+		switch parent := at.(type) {
+		case map[string]any:
+			at = parent[name]
+		case []any:
+			at = nil
+			if i, err := strconv.Atoi(name); err == nil && i < len(parent) {
+				at = parent[i]
 			}
+		case nil:
+			return nil
+		default:
+			d.fail(pointer, "", "its parent is not an object", "参数格式错误")
 			return nil
 		}
-		at = object[name]
 	}
 	return at
+}
+
+// flag reads a truth value that may be missing.
+func (d *document) flag(field string) {
+	v := d.value(field)
+	if _, ok := v.(bool); v != nil && !ok {
+		d.fail(field, v, "is not true or false", fmt.Sprintf("无法将 JSON 输入源“/body%s”映射到目标字段中，此字段需要一个布尔值", field))
+	}
+}
+
+// list reads how many things stand in a list that may be missing.
+func (d *document) list(field string) int {
+	v := d.value(field)
+	list, ok := v.([]any)
+	if v != nil && !ok {
+		d.fail(field, v, "is not a list", fmt.Sprintf("无法将 JSON 输入源“/body%s”映射到目标字段中，此字段需要一个数组", field))
+	}
+	return len(list)
+}
+
+// object reports whether an object that may be missing is there.
+func (d *document) object(field string) bool {
+	v := d.value(field)
+	_, ok := v.(map[string]any)
+	if v != nil && !ok {
+		d.fail(field, v, "is not an object", fmt.Sprintf("无法将 JSON 输入源“/body%s”映射到目标字段中，此字段需要一个对象", field))
+	}
+	return ok
 }
 
 // want says what a text has to be.
