@@ -80,6 +80,7 @@ func sameToken(t *testing.T, got, want wechat.Token) {
 }
 
 func nothingIsZero(t *testing.T, store wechat.TokenStore) {
+	t.Helper()
 	token := loadToken(t, store, tokenName)
 	sameToken(t, token, wechat.Token{})
 	if !token.Renew.IsZero() || !token.Forced.IsZero() {
@@ -88,6 +89,7 @@ func nothingIsZero(t *testing.T, store wechat.TokenStore) {
 }
 
 func everyFieldSurvives(t *testing.T, store wechat.TokenStore) {
+	t.Helper()
 	long := sampleToken()
 	for len(long.Value) < 512 { // the length the platform tells servers to keep room for
 		long.Value += "x"
@@ -103,6 +105,7 @@ func everyFieldSurvives(t *testing.T, store wechat.TokenStore) {
 }
 
 func namesAreApart(t *testing.T, store wechat.TokenStore) {
+	t.Helper()
 	leaseToken(t, store, "a", time.Minute, true)
 	leased, err := store.Lease(t.Context(), "wx0123456789abcdef/jsapi_ticket", "b", time.Minute)
 	if err != nil || !leased {
@@ -113,6 +116,7 @@ func namesAreApart(t *testing.T, store wechat.TokenStore) {
 }
 
 func leaseIsOneHolders(t *testing.T, store wechat.TokenStore) {
+	t.Helper()
 	leaseToken(t, store, "a", time.Hour, true)
 	leaseToken(t, store, "b", time.Hour, false)
 	leaseToken(t, store, "a", time.Hour, true) // anew
@@ -129,12 +133,14 @@ func leaseIsOneHolders(t *testing.T, store wechat.TokenStore) {
 }
 
 func lapsedLeaseIsTakenOver(t *testing.T, store wechat.TokenStore) {
+	t.Helper()
 	leaseToken(t, store, "a", 0, true) // lapses at once
 	leaseToken(t, store, "b", time.Hour, true)
 	leaseToken(t, store, "a", time.Hour, false)
 }
 
 func lostLeaseKeepsNothing(t *testing.T, store wechat.TokenStore) {
+	t.Helper()
 	refuse := func(holder string) {
 		t.Helper()
 		if err := store.Save(t.Context(), tokenName, holder, wechat.Token{Value: "stale"}); !errors.Is(err, wechat.ErrLeaseLost) {
@@ -152,6 +158,7 @@ func lostLeaseKeepsNothing(t *testing.T, store wechat.TokenStore) {
 }
 
 func leaseChangesNoToken(t *testing.T, store wechat.TokenStore) {
+	t.Helper()
 	leaseToken(t, store, "a", time.Hour, true)
 	saveToken(t, store, "a", sampleToken())
 	leaseToken(t, store, "b", time.Hour, true)
@@ -163,6 +170,7 @@ func leaseChangesNoToken(t *testing.T, store wechat.TokenStore) {
 }
 
 func oneOfTwenty(t *testing.T, store wechat.TokenStore) {
+	t.Helper()
 	var wait sync.WaitGroup
 	leased, failed := make([]bool, 20), make([]error, 20)
 	for i := range leased {
