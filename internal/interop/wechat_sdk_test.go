@@ -14,6 +14,7 @@ import (
 	"github.com/silenceper/wechat/v2/officialaccount/config"
 	"github.com/silenceper/wechat/v2/officialaccount/menu"
 	"github.com/silenceper/wechat/v2/officialaccount/message"
+	"github.com/sirupsen/logrus"
 	"github.com/stretchr/testify/require"
 
 	ours "github.com/wxhospital/hospital/wechat"
@@ -30,6 +31,7 @@ func officialTemplates() []wechattest.Template {
 
 // silenceper is the SDK, set up as its README says.
 func silenceper(account wechattest.Account, stable bool) *officialaccount.OfficialAccount {
+	logrus.SetLevel(logrus.WarnLevel) // by default it logs each message, which would be unfair in a benchmark
 	return wechat.NewWechat().GetOfficialAccount(&config.Config{
 		AppID: account.AppID, AppSecret: account.Secret, Token: account.Token, EncodingAESKey: account.AESKey,
 		Cache: cache.NewMemory(), UseStableAK: stable,
