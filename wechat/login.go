@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
+	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
@@ -113,8 +114,11 @@ func safeRedirect(address string) bool {
 	if err != nil || !webAddress(address) || u.Fragment != "" || u.Query().Has("code") || u.Query().Has("state") {
 		return false
 	}
-	host := u.Hostname()
-	return u.Scheme == "https" || host == "localhost" || host == "::1" || strings.HasPrefix(host, "127.")
+	if u.Scheme == "https" || u.Hostname() == "localhost" {
+		return true
+	}
+	ip, err := netip.ParseAddr(u.Hostname())
+	return err == nil && ip.IsLoopback()
 }
 
 // Begin returns the address to send the browser to. session is what the
