@@ -2,6 +2,7 @@ package wechattest
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"time"
 
@@ -178,17 +179,19 @@ func (f *Follower) verb(ctx context.Context, act func(*turn, user) ([]string, er
 		}
 		var err error
 		jobs, err = act(t, u)
+		for _, id := range jobs {
+			t.busy[id] = true // Run leaves it to us: the verb returns with the answer
+		}
 		return err
 	})
 	if err != nil {
 		return err
 	}
+	var failed error
 	for _, id := range jobs {
-		if err := f.platform.work(ctx, id); err != nil {
-			return err
-		}
+		failed = errors.Join(failed, f.platform.workMine(ctx, id))
 	}
-	return nil
+	return failed
 }
 
 // interaction is what a user does that lets the account write for a while.

@@ -106,29 +106,40 @@ func (p *Platform) Run(ctx context.Context) error {
 
 // work does one job, unless another goroutine does.
 func (p *Platform) work(ctx context.Context, id string) error {
-	var j job
 	mine := false
 	err := p.act(func(t *turn) error {
-		var queued bool
-		if j, queued = t.jobs.rows[id]; !queued || t.busy[id] {
-			return nil
-		}
-		mine, t.busy[id] = true, true
-		if j.Kind != pushJob {
-			j.Fields = t.finish(j)
-			j.Kind, j.Bubble = pushJob, nil
-			t.jobs.put(t, id, j)
+		_, queued := t.jobs.rows[id]
+		mine = queued && !t.busy[id]
+		if mine {
+			t.busy[id] = true
 		}
 		return nil
 	})
 	if !mine {
 		return err
 	}
+	return p.workMine(ctx, id)
+}
+
+// workMine does a job that its caller has marked busy.
+func (p *Platform) workMine(ctx context.Context, id string) error {
 	defer func() {
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		delete(p.busy, id)
 	}()
+	var j job
+	err := p.act(func(t *turn) error {
+		if j = t.jobs.rows[id]; j.Kind != pushJob {
+			j.Fields = t.finish(j)
+			j.Kind, j.Bubble = pushJob, nil
+			t.jobs.put(t, id, j)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
 	return p.push(ctx, id, j)
 }
 

@@ -1,9 +1,11 @@
 package wechattest_test
 
 import (
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -64,6 +66,31 @@ func TestARestartForgetsNothing(t *testing.T) {
 	other, err := b.Join("新人")
 	require.NoError(t, err)
 	require.NotEqual(t, f.OpenID(), other.OpenID())
+}
+
+func TestARestartMakesNoFourthDelivery(t *testing.T) {
+	t.Parallel()
+	var calls atomic.Int32
+	var a *account
+	config := wechattest.Config{Dir: t.TempDir(), Callback: "http://hospital.example", HTTPClient: inProcess(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if calls.Add(1) == 3 {
+			_ = a.Close() // the process ends before the third answer
+		}
+		w.WriteHeader(http.StatusInternalServerError)
+	}))}
+	a = open(t, config)
+	f, err := a.Join("陈素心")
+	require.NoError(t, err)
+	require.ErrorIs(t, f.Follow(t.Context()), &hospital.Error{Kind: hospital.Unavailable, Code: "closed"})
+	b := open(t, config)
+	require.Equal(t, 1, b.Pending())
+	_, err = b.Advance(t.Context())
+	require.NoError(t, err)
+	require.EqualValues(t, 3, calls.Load())
+	person, err := b.Find(f.OpenID())
+	require.NoError(t, err)
+	require.Len(t, person.Chat(), 1)
+	require.Equal(t, fault, person.Chat()[0].Text)
 }
 
 func TestAJournalThatCannotBeReadIsAnError(t *testing.T) {

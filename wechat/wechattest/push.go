@@ -66,6 +66,11 @@ func (p *Platform) push(ctx context.Context, id string, j job) error {
 				t.jobs.drop(t, id) // the account has no server: nothing is pushed
 				return nil
 			}
+			if j.Tries >= deliveries {
+				t.jobs.drop(t, id)
+				t.complain(j)
+				return nil
+			}
 			j.Tries++
 			t.jobs.put(t, id, j)
 			var err error
@@ -76,22 +81,16 @@ func (p *Platform) push(ctx context.Context, id string, j job) error {
 			return err
 		}
 		body, answered := p.deliver(envelope)
-		if ctx.Err() != nil {
-			return ctx.Err()
+		if !answered && ctx.Err() != nil {
+			return ctx.Err() // cut by us: the push stays due
 		}
 		outcome := "no answer"
 		if answered {
 			outcome = p.settle(id, j, body)
-		} else if j.Tries >= deliveries {
-			err = p.act(func(t *turn) error {
-				t.jobs.drop(t, id)
-				t.complain(j)
-				return nil
-			})
 		}
 		p.config.Log(Exchange{At: p.config.Now(), Push: true, Path: kindOf(j.Fields), Outcome: outcome})
-		if err != nil || answered || j.Tries >= deliveries {
-			return err
+		if answered {
+			return nil
 		}
 	}
 }

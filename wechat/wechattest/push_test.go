@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -223,6 +224,37 @@ func TestRunPushesWhatIsDue(t *testing.T) {
 		require.NoError(t, <-ended)
 		require.NoError(t, p.Close())
 	})
+}
+
+func TestAVerbReturnsWithTheAnswerAlsoBesideRun(t *testing.T) {
+	t.Parallel()
+	a := callbackTo(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = fmt.Fprintf(w, "no reply to %s", r.URL.Query().Get("openid")) // each is followed by a notice
+	}), wechattest.Config{Mode: wechat.Plain})
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- a.Run(ctx) }()
+	var everybody sync.WaitGroup
+	for n := range 8 {
+		everybody.Go(func() {
+			f, err := a.Join(fmt.Sprint(n))
+			if err == nil {
+				err = f.Follow(t.Context())
+			}
+			for i := 0; err == nil && i < 20; i++ {
+				err = f.Say(t.Context(), "在吗")
+				if got := len(f.Chat()); got != 2*i+3 {
+					err = fmt.Errorf("%d bubbles after %d texts", got, i+1)
+				}
+			}
+			if err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	everybody.Wait()
+	cancel()
+	require.NoError(t, <-ended)
 }
 
 func TestTheConsoleChecksTheServerAddress(t *testing.T) {

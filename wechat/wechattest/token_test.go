@@ -84,6 +84,21 @@ func TestForceRefreshIsBounded(t *testing.T) {
 	require.Zero(t, a.stable(true).Code)
 }
 
+func TestFiftyAtOnceGetOneStableToken(t *testing.T) {
+	t.Parallel()
+	a := open(t, wechattest.Config{})
+	body := fmt.Sprintf(`{"grant_type":"client_credential","appid":%q,"secret":%q}`, a.Account().AppID, a.Account().Secret)
+	tokens := make(chan string, 50)
+	for range cap(tokens) {
+		go func() { tokens <- a.ask(http.MethodPost, "/cgi-bin/stable_token", body).Body.String() }()
+	}
+	first := <-tokens
+	for range cap(tokens) - 1 {
+		require.Equal(t, first, <-tokens)
+	}
+	require.EqualValues(t, 1, a.Tokens(wechattest.Stable))
+}
+
 func TestAnotherSystemRevokesTheToken(t *testing.T) {
 	t.Parallel()
 	a := open(t, wechattest.Config{})
