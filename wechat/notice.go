@@ -28,7 +28,7 @@ const (
 const (
 	maxNoticeFields = 10 // the longest template of the library has seven
 	maxNoticeURL    = 1024
-	legacyLength    = 20 // characters that a phone shows of a field such as keyword1
+	legacyLength    = 20 // characters that a phone shows of a field whose name tells no kind, such as keyword1
 )
 
 // MiniProgram is where a tap leads in place of a page.
@@ -149,6 +149,7 @@ type rule struct {
 	longest int // characters
 	form    *regexp.Regexp
 	says    string
+	days    bool // it names days, which must exist
 }
 
 const (
@@ -157,7 +158,7 @@ const (
 )
 
 var (
-	fieldRE     = regexp.MustCompile(`^([a-z_]+?)([1-9]\d{0,3})$`)
+	fieldRE     = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,63}$`)
 	numberRE    = regexp.MustCompile(`^-?\d+(?:\.\d+)?$`)
 	letterRE    = regexp.MustCompile(`^[A-Za-z]+$`)
 	symbolRE    = regexp.MustCompile(`^[^\p{L}\p{N}\s]+$`)
@@ -172,42 +173,44 @@ var (
 	dayRE       = regexp.MustCompile(`(\d{4})[年/-](\d{1,2})[月/-](\d{1,2})`)
 )
 
-// ruleOf returns the rule of a field such as "thing" in thing1.
+// ruleOf returns the rule of a field by the kind in its name: thing in thing1.
 // Source: 订阅消息参数值内容限制说明 of the platform's documentation.
-func ruleOf(kind string) (rule, bool) {
+func ruleOf(name string) rule {
+	kind := strings.TrimRight(name, "0123456789")
+	if kind == name {
+		kind = ""
+	}
 	switch kind {
 	case "thing":
-		return rule{20, nil, "at most 20 characters"}, true
+		return rule{longest: 20, says: "at most 20 characters"}
 	case "short_thing":
-		return rule{10, nil, "at most 10 characters"}, true
+		return rule{longest: 10, says: "at most 10 characters"}
 	case "const":
-		return rule{20, nil, "at most 20 characters"}, true
+		return rule{longest: 20, says: "at most 20 characters"}
 	case "number":
-		return rule{32, numberRE, "at most 32 digits"}, true
+		return rule{longest: 32, form: numberRE, says: "at most 32 digits"}
 	case "letter":
-		return rule{32, letterRE, "at most 32 letters"}, true
+		return rule{longest: 32, form: letterRE, says: "at most 32 letters"}
 	case "symbol":
-		return rule{5, symbolRE, "at most 5 symbols"}, true
+		return rule{longest: 5, form: symbolRE, says: "at most 5 symbols"}
 	case "character_string":
-		return rule{32, printableRE, "at most 32 digits, letters and symbols, none Chinese"}, true
+		return rule{longest: 32, form: printableRE, says: "at most 32 digits, letters and symbols, none Chinese"}
 	case "time":
-		return rule{60, timeRE, "a time such as 15:01 or 2026年11月24日 15:01, or two with ~ between"}, true
+		return rule{longest: 60, form: timeRE, says: "a time such as 15:01 or 2026年11月24日 15:01, or two with ~ between", days: true}
 	case "date":
-		return rule{60, dateRE, "a date such as 2026年11月24日, with or without 15:01, or two with ~ between"}, true
+		return rule{longest: 60, form: dateRE, says: "a date such as 2026年11月24日, with or without 15:01, or two with ~ between", days: true}
 	case "amount":
-		return rule{15, amountRE, "a currency sign, at most 10 digits, decimals, 元"}, true
+		return rule{longest: 15, form: amountRE, says: "a currency sign, at most 10 digits, decimals, 元"}
 	case "phone_number":
-		return rule{17, phoneRE, "at most 17 digits and signs"}, true
+		return rule{longest: 17, form: phoneRE, says: "at most 17 digits and signs"}
 	case "car_number":
-		return rule{8, carRE, "at most 8 characters of a number plate"}, true
+		return rule{longest: 8, form: carRE, says: "at most 8 characters of a number plate"}
 	case "name":
-		return rule{20, nameRE, "at most 10 Chinese characters or 20 letters"}, true
+		return rule{longest: 20, form: nameRE, says: "at most 10 Chinese characters or 20 letters"}
 	case "phrase":
-		return rule{5, phraseRE, "at most 5 Chinese characters"}, true
-	case "keyword":
-		return rule{legacyLength, nil, "at most 20 characters: the phone shows no more"}, true
+		return rule{longest: 5, form: phraseRE, says: "at most 5 Chinese characters"}
 	}
-	return rule{}, false
+	return rule{longest: legacyLength, says: "at most 20 characters: the phone shows no more"}
 }
 
 // checkValue says what is wrong with a field, "" for nothing.
@@ -215,14 +218,10 @@ func checkValue(name, value string) string {
 	if name == "first" || name == "remark" {
 		return "no phone shows it since May 2023"
 	}
-	found := fieldRE.FindStringSubmatch(name)
-	if found == nil {
+	if !fieldRE.MatchString(name) {
 		return "want a name such as thing1"
 	}
-	rule, known := ruleOf(found[1])
-	if !known {
-		return "an unknown kind of field"
-	}
+	rule := ruleOf(name)
 	switch {
 	case strings.TrimSpace(value) == "":
 		return "empty"
@@ -230,7 +229,7 @@ func checkValue(name, value string) string {
 		return "line breaks, control characters or broken UTF-8"
 	case utf8.RuneCountInString(value) > rule.longest, rule.form != nil && !rule.form.MatchString(value):
 		return "want " + rule.says
-	case found[1] == "time" || found[1] == "date":
+	case rule.days:
 		return checkDays(value)
 	}
 	return ""

@@ -42,9 +42,8 @@ func TestFieldValues(t *testing.T) {
 		"keyword1":      {[]string{n("字", 20)}, []string{n("字", 21)}},
 		"first":         {nil, []string{"您好"}},
 		"remark":        {nil, []string{"谢谢"}},
-		"thing":         {nil, []string{"a"}},
-		"thing0":        {nil, []string{"a"}},
-		"gadget1":       {nil, []string{"a"}},
+		"name":          {[]string{"张三 (本人)"}, []string{n("字", 21)}},
+		"gadget1":       {[]string{n("字", 20)}, []string{n("字", 21), ""}},
 		"thing1.DATA":   {nil, []string{"a"}},
 	} {
 		t.Run(field, func(t *testing.T) {
