@@ -62,6 +62,10 @@ func TestCertificatesByMode(t *testing.T) {
 	require.Equal(t, serials[0], got.Signer)
 	require.Empty(t, m.c.PublicKeyID)
 	require.Equal(t, hospital.NotFound, hospital.KindOf(m.p.SignWith("PUB_KEY_ID_0")), "there is no public key to change to")
+	set, err := keys()
+	require.NoError(t, err)
+	m.edit = func(r *http.Request) { r.Header.Set(wechatpay.HeaderSerial, set.PublicKeyID) }
+	require.Equal(t, serials[0], m.prepay("MODE_01").Signer, "nor to ask for")
 	require.Equal(t, "PARAM_ERROR", m.do(http.MethodGet, "/v3/certificates?algorithm_type=SM2", "").Code)
 	require.Equal(t, http.StatusOK, m.do(http.MethodGet, "/v3/certificates?algorithm_type=RSA", "").Status)
 }

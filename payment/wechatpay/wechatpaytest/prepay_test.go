@@ -235,7 +235,7 @@ func TestTheCloseOfANumberNobodyUsed(t *testing.T) {
 // TestThePaySheet checks what the merchant's page hands to the payer's phone.
 func TestThePaySheet(t *testing.T) {
 	t.Parallel()
-	m := trading(t, wechatpaytest.Config{})
+	m := trading(t, wechatpaytest.Config{AppIDs: []string{wechatpaytest.DefaultAppID, "wx1111111111111111"}})
 	sheet := func(change func(*wechatpaytest.Sheet)) *wechatpaytest.Sheet {
 		prepayID := text(m.prepay("SHEET_1").JSON, "prepay_id")
 		stamp := wechatpay.Stamp{Unix: time.Now().Unix(), Nonce: wechatpay.NewNonce()}
@@ -266,8 +266,16 @@ func TestThePaySheet(t *testing.T) {
 		_, err := m.p.Pay(wechatpaytest.Payment{Sheet: sheet(test.change)})
 		require.Equal(t, test.code, hospital.CodeOf(err), "%s: %v", name, err)
 	}
+	_, err := m.p.Pay(wechatpaytest.Payment{Sheet: sheet(func(s *wechatpaytest.Sheet) {
+		s.AppID = "wx1111111111111111"
+		unix, err := strconv.ParseInt(s.Timestamp, 10, 64)
+		require.NoError(t, err)
+		s.PaySign, err = wechatpay.Sign(m.c.MerchantKey, wechatpay.PayMessage(s.AppID, wechatpay.Stamp{Unix: unix, Nonce: s.Nonce}, s.Package))
+		require.NoError(t, err)
+	})})
+	require.Equal(t, "bad_pay_sign", hospital.CodeOf(err), "well signed, for another account of the merchant")
 	good := sheet(func(*wechatpaytest.Sheet) {})
-	_, err := m.p.Pay(wechatpaytest.Payment{Sheet: good, OutTradeNo: "SHEET_2"})
+	_, err = m.p.Pay(wechatpaytest.Payment{Sheet: good, OutTradeNo: "SHEET_2"})
 	require.Equal(t, "no_sheet", hospital.CodeOf(err), "of another trade than the test says")
 	_, err = m.p.Pay(wechatpaytest.Payment{Sheet: good, OpenID: "oSomebodyElse"})
 	require.Equal(t, "other_payer", hospital.CodeOf(err))
