@@ -121,7 +121,11 @@ func (f *far) RoundTrip(r *http.Request) (*http.Response, error) {
 	gate := f.gate
 	f.mu.Unlock()
 	if gate != nil {
-		<-gate
+		select {
+		case <-gate:
+		case <-r.Context().Done():
+			return nil, r.Context().Err()
+		}
 	}
 	if answer.lost {
 		return nil, errors.New("the line broke")

@@ -258,8 +258,8 @@ func TestAnExpiredCertificateVerifiesNothing(t *testing.T) {
 	_, err := m.Query(t.Context(), tradeNo)
 	require.NoError(t, err)
 	m.clock.Add(366 * 24 * time.Hour)
-	m.far.says(reply{status: 200, body: listed(t, apiV3Key, certs.next), key: nextKey, serial: nextSerial},
-		reply{status: 200, body: told("NOTPAY"), serial: nowSerial})
+	m.far.says(reply{status: 200, body: listed(t, apiV3Key, certs.now, certs.next), key: nextKey, serial: nextSerial},
+		reply{status: 200, body: told("NOTPAY"), serial: nowSerial}) // still listed, and over
 	_, err = m.Query(t.Context(), tradeNo)
 	require.ErrorIs(t, err, wechatpay.ErrUnknownKey)
 }
