@@ -272,3 +272,42 @@ func certificateMap(certificates []*x509.Certificate) *map[string]*x509.Certific
 	all := core.NewCertificateMapWithList(certificates).GetAll(context.Background())
 	return &all
 }
+
+// TestOfficialSDKRefusesWhatIsSpoilt shows that the faults are what they say:
+// the SDK, which believes the rest, believes none of these.
+func TestOfficialSDKRefusesWhatIsSpoilt(t *testing.T) {
+	t.Parallel()
+	platform, base := wechatPay(t, wechatpaytest.PublicKeyMode)
+	client, verifier := officialSDK(t, platform, base)
+	c := platform.Credentials()
+	address, came := notifyURL(t, verifier, c.APIv3Key)
+	sdk := jsapi.JsapiApiService{Client: client}
+	prepay := prepayRequest(c, "SPOILT_1", address)
+	for fault, says := range map[wechatpaytest.Fault]string{
+		wechatpaytest.Probe: "verify", wechatpaytest.Forged: "verify", wechatpaytest.WrongTime: "expires",
+		wechatpaytest.UnknownSerial: "serial", wechatpaytest.Unsigned: "empty", wechatpaytest.TooMany: "FREQUENCY_LIMITED",
+		wechatpaytest.ErrorAfter: "SYSTEM_ERROR", wechatpaytest.AnswerLost: "EOF", wechatpaytest.BadGateway: "502",
+	} {
+		require.NoError(t, platform.Fail(wechatpaytest.PrepayCall, wechatpaytest.Switch{Fault: fault, Times: 1}))
+		_, _, err := sdk.Prepay(t.Context(), prepay)
+		require.ErrorContains(t, err, says, string(fault))
+	}
+	_, _, err := sdk.Prepay(t.Context(), prepay)
+	require.NoError(t, err)
+	faults := []wechatpaytest.MailFault{
+		wechatpaytest.MailProbe, wechatpaytest.MailForged, wechatpaytest.MailWrongTime, wechatpaytest.MailUnknownSerial,
+	}
+	for i, fault := range faults {
+		require.NoError(t, platform.Mail(wechatpaytest.Mail{Fault: fault}))
+		one := prepayRequest(c, "SPOILT_N"+string(rune('a'+i)), address)
+		_, _, err := sdk.Prepay(t.Context(), one)
+		require.NoError(t, err)
+		_, err = platform.Pay(wechatpaytest.Payment{OutTradeNo: *one.OutTradeNo})
+		require.NoError(t, err)
+		advance(t, platform)
+		require.Empty(t, came, string(fault))
+		require.NoError(t, platform.Shift(15*time.Second))
+		advance(t, platform)
+		require.Equal(t, *one.OutTradeNo, *(<-came).trade.OutTradeNo, "the good one follows")
+	}
+}
