@@ -181,7 +181,7 @@ func (cfg Config) check() error {
 		return badConfig("MerchantID", "is missing or not 1 to 32 digits")
 	case cfg.MerchantKey == nil || cfg.MerchantKey.N.BitLen() < minKeyBits:
 		return badConfig("MerchantKey", "is missing or has less than 2048 bits")
-	case cfg.MerchantSerial == "" || len(cfg.MerchantSerial) > maxSerial || !plainWord(cfg.MerchantSerial):
+	case cfg.MerchantSerial == "" || len(cfg.MerchantSerial) > maxSerial || strings.Trim(cfg.MerchantSerial, "0123456789ABCDEF") != "":
 		return badConfig("MerchantSerial", "is missing or not upper-case hex")
 	case (cfg.PublicKey == nil) != (cfg.PublicKeyID == ""):
 		return badConfig("PublicKey, PublicKeyID", "go together")

@@ -31,6 +31,7 @@ func TestABadConfigurationNamesItsField(t *testing.T) {
 		"no key":                     {"MerchantKey", func(c *wechatpay.Config) { c.MerchantKey = nil }},
 		"a small key":                {"MerchantKey", func(c *wechatpay.Config) { c.MerchantKey = small }},
 		"no serial":                  {"MerchantSerial", func(c *wechatpay.Config) { c.MerchantSerial = "" }},
+		"a serial in lower case":     {"MerchantSerial", func(c *wechatpay.Config) { c.MerchantSerial = strings.ToLower(serial) }},
 		"a short APIv3 key":          {"APIv3Key", func(c *wechatpay.Config) { c.APIv3Key = c.APIv3Key[1:] }},
 		"a public key without id":    {"PublicKey", func(c *wechatpay.Config) { c.PublicKeyID = "" }},
 		"an id without public key":   {"PublicKey", func(c *wechatpay.Config) { c.PublicKey = nil }},

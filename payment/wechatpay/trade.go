@@ -124,7 +124,8 @@ func (c *Channel) Close(ctx context.Context, no payment.TradeNo) error {
 	_, err = c.ask(ctx, question{
 		call: callClose, path: "/v3/pay/transactions/out-trade-no/" + string(no) + "/close", body: body,
 	})
-	if hospital.CodeOf(err) == "ORDER_CLOSED" {
+	switch hospital.CodeOf(err) {
+	case "ORDER_CLOSED", "ORDERCLOSED":
 		return nil
 	}
 	return err
