@@ -27,7 +27,7 @@ import (
 // wechatPayKeys are made once: three RSA keys take a while.
 var wechatPayKeys = sync.OnceValues(func() (*wechatpaytest.Keys, error) { return wechatpaytest.NewKeys("", time.Now()) })
 
-// wechatPayKinds are the modes in which a merchant may be.
+// wechatPayModes are the modes in which a merchant may be.
 var wechatPayModes = []wechatpaytest.Mode{wechatpaytest.PublicKeyMode, wechatpaytest.CertificateMode, wechatpaytest.MixedMode}
 
 // wechatPay serves a platform on a socket.
@@ -69,14 +69,21 @@ func officialSDK(t *testing.T, platform *wechatpaytest.Platform, base *url.URL) 
 	blind, err := core.NewClient(t.Context(), through, option.WithMerchantCredential(c.MerchantID, c.MerchantSerial, c.MerchantKey),
 		option.WithoutValidator())
 	require.NoError(t, err)
-	downloads, err := downloader.NewCertificateDownloaderWithClient(t.Context(), blind, c.APIv3Key)
+	one, err := downloader.NewCertificateDownloaderWithClient(t.Context(), blind, c.APIv3Key)
 	require.NoError(t, err)
-	require.Len(t, downloads.ExportAll(t.Context()), len(c.Certificates))
-	require.NoError(t, downloads.DownloadCertificates(t.Context()), "the second download is verified with the first")
-	var verifier auth.Verifier = verifiers.NewSHA256WithRSAVerifier(downloads)
-	if c.PublicKey != nil {
-		verifier = verifiers.NewSHA256WithRSACombinedVerifier(downloads, c.PublicKeyID, *c.PublicKey)
+	require.NoError(t, one.DownloadCertificates(t.Context()), "the second download is verified with the first")
+	downloads := downloader.NewCertificateDownloaderMgr(t.Context())
+	t.Cleanup(downloads.Stop)
+	require.NoError(t, downloads.RegisterDownloaderWithClient(t.Context(), blind, c.MerchantID, c.APIv3Key))
+	require.Len(t, downloads.ExportCertificateMap(t.Context(), c.MerchantID), len(c.Certificates))
+	visitor := downloads.GetCertificateVisitor(c.MerchantID)
+	if c.PublicKey == nil {
+		client, err := core.NewClient(t.Context(), through,
+			option.WithWechatPayAutoAuthCipherUsingDownloaderMgr(c.MerchantID, c.MerchantSerial, c.MerchantKey, downloads))
+		require.NoError(t, err)
+		return client, verifiers.NewSHA256WithRSAVerifier(visitor)
 	}
+	verifier := verifiers.NewSHA256WithRSACombinedVerifier(visitor, c.PublicKeyID, *c.PublicKey)
 	client, err := core.NewClient(t.Context(), through, option.WithMerchantCredential(c.MerchantID, c.MerchantSerial, c.MerchantKey),
 		option.WithVerifier(verifier))
 	require.NoError(t, err)

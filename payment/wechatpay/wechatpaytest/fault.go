@@ -39,6 +39,7 @@ const (
 	ErrorAfter    Fault = "error_after"    // it happens, and 500 SYSTEM_ERROR comes
 	BadGateway    Fault = "bad_gateway"    // it happens, and a 502 with a page comes
 	TooMany       Fault = "too_many"       // 429 FREQUENCY_LIMITED, and nothing happens
+	TooManyAfter  Fault = "too_many_after" // it happens, and 429 comes: of a refund that is no proof either
 	Slow          Fault = "slow"           // it happens, and the answer waits
 	PaidFirst     Fault = "paid_first"     // of a close: the payer pays just before it
 	OneFenMore    Fault = "one_fen_more"   // the answer to a query tells another sum
@@ -66,7 +67,7 @@ type Switch struct {
 func (p *Platform) Fail(call Call, s Switch) error {
 	calls := []Call{Any, Certificates, PrepayCall, Query, CloseCall, RefundCall, QueryRefund}
 	faults := []Fault{
-		Dead, RequestLost, AnswerLost, Truncated, ErrorBefore, ErrorAfter, BadGateway, TooMany, Slow, PaidFirst, OneFenMore,
+		Dead, RequestLost, AnswerLost, Truncated, ErrorBefore, ErrorAfter, BadGateway, TooMany, TooManyAfter, Slow, PaidFirst, OneFenMore,
 		OtherTrade, Probe, WrongTime, UnknownSerial, Forged, Unsigned,
 	}
 	if !slices.Contains(calls, call) || !slices.Contains(faults, s.Fault) || s.Times < 0 || s.Reached != nil && s.Times != 1 {

@@ -51,6 +51,7 @@ func TestWhatMayGoWrongWithACall(t *testing.T) {
 		wechatpaytest.ErrorAfter:    {true, 500, "SYSTEM_ERROR"},
 		wechatpaytest.BadGateway:    {true, 502, ""},
 		wechatpaytest.TooMany:       {false, 429, "FREQUENCY_LIMITED"},
+		wechatpaytest.TooManyAfter:  {true, 429, "FREQUENCY_LIMITED"},
 		wechatpaytest.Slow:          {true, 200, ""},
 		wechatpaytest.Probe:         {true, 200, "bad_signature"},
 		wechatpaytest.Forged:        {true, 200, "bad_signature"},

@@ -121,6 +121,10 @@ func refused(no *refusal) answer {
 	return a
 }
 
+func tooMany() *refusal {
+	return refuse(http.StatusTooManyRequests, "FREQUENCY_LIMITED", "频率超限，请降低频率后重试", subFrequency)
+}
+
 func systemError() *refusal {
 	return refuse(http.StatusInternalServerError, "SYSTEM_ERROR", "系统异常，请稍后重试", subNone)
 }
@@ -132,7 +136,7 @@ func (p *Platform) answer(exchange *Exchange, to route, in request, r *http.Requ
 	case ErrorBefore:
 		return refused(systemError())
 	case TooMany:
-		return refused(refuse(http.StatusTooManyRequests, "FREQUENCY_LIMITED", "频率超限，请降低频率后重试", subFrequency))
+		return refused(tooMany())
 	default:
 	}
 	content, err := p.carryOut(exchange, to, in, r, fault)
@@ -182,6 +186,9 @@ func (p *Platform) send(w http.ResponseWriter, r *http.Request, exchange *Exchan
 		panic(http.ErrAbortHandler)
 	case ErrorAfter:
 		a = refused(systemError())
+	case TooManyAfter:
+		// Source: pay.weixin.qq.com/doc/v3/merchant/4012081717, 429 on a refund: query it.
+		a = refused(tooMany())
 	case BadGateway:
 		a = answer{status: http.StatusBadGateway, body: []byte("<html><head><title>502 Bad Gateway</title></head></html>")}
 		acting.Fault = Unsigned
