@@ -53,7 +53,7 @@ func (t *turn) spendWindow(u user) *refusal {
 		}
 	}
 	switch {
-	case !opened, !u.Subscribed:
+	case !opened: // whoever unfollows closes all windows
 		return refuse(45015)
 	case best == "":
 		return refuse(45047)

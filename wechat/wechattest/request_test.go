@@ -104,6 +104,8 @@ func TestACallWithoutATokenSpendsNoQuota(t *testing.T) {
 	require.Equal(t, 40001, a.works("stranger"))
 	require.Zero(t, a.get(path).Code)
 	require.Equal(t, 45009, a.get(path).Code)
+	a.clock.move(24 * time.Hour)
+	require.Zero(t, a.get(path).Code, "a new day")
 }
 
 func TestTheTicketStaysForItsLife(t *testing.T) {

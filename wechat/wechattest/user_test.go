@@ -2,6 +2,7 @@ package wechattest_test
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -30,7 +31,10 @@ func TestUserInfoShowsNoProfile(t *testing.T) {
 	require.JSONEq(t, `{"subscribe":0,"openid":"`+f.OpenID()+`"}`, a.get(path, "openid", f.OpenID()).raw)
 	require.ErrorIs(t, f.Unfollow(t.Context()), &hospital.Error{Kind: hospital.Rejected, Code: "not_following"})
 	require.ErrorIs(t, f.Say(t.Context(), "在吗"), &hospital.Error{Kind: hospital.Rejected, Code: "not_following"})
+	require.ErrorIs(t, f.Scan(t.Context(), strings.Repeat("s", 65)), &hospital.Error{Kind: hospital.Invalid, Code: "bad_scene"})
 	require.NoError(t, f.Scan(t.Context(), "desk-1"))
+	require.ErrorIs(t, f.Say(t.Context(), strings.Repeat("a", 2049)), &hospital.Error{Kind: hospital.Invalid, Code: "bad_text"})
+	require.ErrorIs(t, f.Say(t.Context(), ""), &hospital.Error{Kind: hospital.Invalid, Code: "bad_text"})
 	require.NoError(t, json.Unmarshal([]byte(a.get(path, "openid", f.OpenID()).raw), &info))
 	require.Equal(t, "desk-1", info["qr_scene_str"])
 }
