@@ -14,7 +14,6 @@ import (
 
 	"github.com/silenceper/wechat/v2/officialaccount/message"
 	"github.com/stretchr/testify/require"
-
 	ours "github.com/wxhospital/hospital/wechat"
 	"github.com/wxhospital/hospital/wechat/wechattest"
 )
@@ -34,11 +33,11 @@ func sealedText(tb testing.TB, n int64) *http.Request {
 	account := benchAccount()
 	cipher, err := ours.NewCipher(account.AESKey, account.AppID)
 	require.NoError(tb, err)
-	stamp, nonce := decimal(time.Now().Unix()), strconv.FormatInt(260_774_613+n, 10)
+	stamp, nonce := strconv.FormatInt(time.Now().Unix(), 10), strconv.FormatInt(260_774_613+n, 10)
 	const from = "oUpF8uMuAJO_M2pxb1Q9zNjWeS6o"
 	encrypt := cipher.Seal([]byte("<xml><ToUserName><![CDATA[" + account.OriginalID + "]]></ToUserName>\n<FromUserName><![CDATA[" + from + "]]></FromUserName>\n" +
 		"<CreateTime>" + stamp + "</CreateTime>\n<MsgType><![CDATA[text]]></MsgType>\n<Content><![CDATA[请问针灸科上午还有号吗]]></Content>\n<MsgId>" +
-		decimal(24_000_000_000_000_000+n) + "</MsgId>\n</xml>"))
+		strconv.FormatInt(24_000_000_000_000_000+n, 10) + "</MsgId>\n</xml>"))
 	raw, err := base64.StdEncoding.DecodeString(encrypt)
 	require.NoError(tb, err)
 	require.Len(tb, raw, 352)

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-
 	ours "github.com/wxhospital/hospital/wechat"
 	"github.com/wxhospital/hospital/wechat/wechattest"
 )

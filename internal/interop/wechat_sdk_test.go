@@ -1,22 +1,20 @@
 package interop_test
 
 import (
-	"io"
-
 	"net/http"
 	"net/url"
-
+	"strconv"
 	"testing"
 
 	"github.com/silenceper/wechat/v2"
 	"github.com/silenceper/wechat/v2/cache"
+	"github.com/silenceper/wechat/v2/credential"
 	"github.com/silenceper/wechat/v2/officialaccount"
 	"github.com/silenceper/wechat/v2/officialaccount/config"
 	"github.com/silenceper/wechat/v2/officialaccount/menu"
 	"github.com/silenceper/wechat/v2/officialaccount/message"
 	"github.com/sirupsen/logrus"
 	"github.com/stretchr/testify/require"
-
 	ours "github.com/wxhospital/hospital/wechat"
 	"github.com/wxhospital/hospital/wechat/wechattest"
 )
@@ -122,12 +120,9 @@ func TestSilenceperCallsThePlatform(t *testing.T) {
 
 	page, err := stable.GetJs().GetConfig("http://hospital.example/pay")
 	require.NoError(t, err)
-	ticket, err := http.Get(site.URL + "/cgi-bin/ticket/getticket?type=jsapi&access_token=" + other)
+	ticket, err := credential.GetTicketFromServer(other)
 	require.NoError(t, err)
-	text, err := io.ReadAll(ticket.Body)
-	require.NoError(t, err)
-	require.NoError(t, ticket.Body.Close())
-	require.Equal(t, page.Signature, ours.SignPage(ticketOf(t, text), page.NonceStr, decimal(page.Timestamp), "http://hospital.example/pay#top"))
+	require.Equal(t, page.Signature, ours.SignPage(ticket.Ticket, page.NonceStr, strconv.FormatInt(page.Timestamp, 10), "http://hospital.example/pay#top"))
 
 	link, err := stable.GetOauth().GetRedirectURL("http://hospital.example/in", "snsapi_userinfo", "s1")
 	require.NoError(t, err)
@@ -186,6 +181,7 @@ func TestSilenceperReadsOurPushes(t *testing.T) {
 	t.Parallel()
 	for name, config := range map[string]wechattest.Config{
 		"plain XML": {Mode: ours.Plain}, "compatible XML": {Mode: ours.Compatible}, "safe XML": {Mode: ours.Safe},
+		"safe JSON": {Mode: ours.Safe, Format: ours.JSON},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
