@@ -143,6 +143,8 @@ func TestAServerInAnotherProcessFindsEveryFarSide(t *testing.T) {
 	require.Contains(t, f.post(control+"clock?to=2026-11-20T08:00:00Z", ""), "2026-11-24", "time does not go back")
 	require.Contains(t, f.post(control+"clock?to=tomorrow", ""), "bad_order")
 	require.Contains(t, f.post(control+"fail?fault=answer_lost&op=Ping&times=1", ""), "null")
+	err = run(t.Context(), []string{"-far-only", "-data", data}, noEnv, &terminal{})
+	require.ErrorContains(t, err, "正被另一个进程使用", "two would write one journal")
 	f.stop()
 
 	again := startFar(t, data)

@@ -230,6 +230,9 @@ func (n notifier) Notify(ctx context.Context, notice payment.Notice) error {
 }
 
 func broken(set settings, err error) error {
+	if errors.Is(err, sim.ErrFolderLocked) {
+		return fmt.Errorf("-data %s 正被另一个进程使用；请先结束它，或用 -data 另选一个目录", set.data)
+	}
 	return fmt.Errorf("-data %s 里的记录读不了；请恢复备份，或用 -data 另选一个目录：%w", set.data, err)
 }
 

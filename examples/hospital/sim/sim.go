@@ -10,12 +10,14 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"path/filepath"
 	"slices"
 	"sync"
 	"time"
 
 	"github.com/wxhospital/hospital"
 	"github.com/wxhospital/hospital/his/histest"
+	"github.com/wxhospital/hospital/internal/filelock"
 	"github.com/wxhospital/hospital/internal/simverb"
 	"github.com/wxhospital/hospital/payment/wechatpay/wechatpaytest"
 	"github.com/wxhospital/hospital/wechat/wechattest"
@@ -72,6 +74,14 @@ func Open(ctx context.Context, config Config) (_ *World, err error) {
 	if config.Clock == nil || config.Dir == "" {
 		return nil, &hospital.Error{Kind: hospital.Invalid, Op: "sim.Open", Code: "bad_config", Detail: "Config: Clock and Dir are required"}
 	}
+	lock, err := filelock.Take(filepath.Join(config.Dir, "far.lock"))
+	switch {
+	case errors.Is(err, filelock.ErrHeld):
+		return nil, ErrFolderLocked
+	case err != nil:
+		return nil, &hospital.Error{Kind: hospital.Invalid, Op: "sim.Open", Code: "bad_config", Detail: "Config.Dir: no lock can be had there", Err: err}
+	}
+	w.closing(lock.Close)
 	for _, start := range []func(context.Context, Config) error{w.startHIS, w.startWeChat, w.startWeChatPay} {
 		if err := start(ctx, config); err != nil {
 			return nil, err
@@ -79,6 +89,9 @@ func Open(ctx context.Context, config Config) (_ *World, err error) {
 	}
 	return w, nil
 }
+
+// ErrFolderLocked says that another process has the folder of the journals.
+var ErrFolderLocked = &hospital.Error{Kind: hospital.Conflict, Op: "sim.Open", Code: "folder_locked"}
 
 // Close ends everything, the last first.
 func (w *World) Close() error {
