@@ -40,12 +40,14 @@ const (
 // crashOrders is what a child is told.
 type crashOrders struct {
 	DSN, Schema string
-	Far         string // address of the world
+	World, HIS  string // addresses
 	Now         int64  // business time, Unix milliseconds
 	Wish        booking.Wish
-	Scenario    string // "" recovers
-	KillAt      string // the point to die at
-	KillNo      int    // or the number of the step to die at, counted from 1; 0 for none
+	Payers      []payment.Payer
+	Merchant    *crashMerchant // nil: the till of the world
+	Scenario    string         // "" recovers
+	KillAt      string         // the point to die at
+	KillNo      int            // or the number of the step to die at, counted from 1; 0 for none
 	Mutant      string
 }
 
@@ -69,6 +71,7 @@ type crashChild struct {
 	cashier *payment.Cashier
 	booked  *bookingsql.Store
 	paid    *paymentsql.Store
+	notices http.Handler // of WeChat Pay
 	ms      atomic.Int64
 }
 
@@ -86,6 +89,12 @@ func TestCrashChild(t *testing.T) { //nolint:paralleltest // it is the process
 		return
 	}
 	crashScenarios()[c.orders.Scenario].play(c)
+	if c.orders.Merchant != nil { // whose refunds take their time
+		c.world("settle", nil)
+		c.pass(2 * time.Minute)
+		c.hear()
+		c.advance()
+	}
 	c.report(0, "")
 }
 
@@ -108,10 +117,9 @@ func (c *crashChild) open() {
 	require.NoError(c, err)
 	c.paid, err = paymentsql.New(c.Context(), db)
 	require.NoError(c, err)
-	client, err := his.NewClient(his.Config{BaseURL: c.orders.Far + "/his", Retries: -1, TripAfter: -1})
+	client, err := his.NewClient(his.Config{BaseURL: c.orders.HIS, Retries: -1, TripAfter: -1})
 	require.NoError(c, err)
-	till, err := paymenttest.NewTillClient(paymenttest.ClientConfig{BaseURL: c.orders.Far + "/till"})
-	require.NoError(c, err)
+	channel := c.channel()
 	cashier, sure := &crashCashier{saga: c.saga}, client.System().Assurances
 	slots := crashSlots{client, c.saga}
 	c.desk, err = booking.New(booking.Config{
@@ -120,7 +128,7 @@ func (c *crashChild) open() {
 	})
 	require.NoError(c, err)
 	c.cashier, err = payment.New(payment.Config{
-		Store: crashPayments{c.paid, c.saga}, Channels: map[string]payment.Channel{crashTill: crashChannel{till, c.saga}},
+		Store: crashPayments{c.paid, c.saga}, Channels: map[string]payment.Channel{crashTill: channel},
 		Deliverers: map[hospital.PurposeKind]payment.Deliverer{hospital.ForRegistration: crashDesk{c.desk, c.saga}},
 		Now:        c.now, Wall: c.now,
 	})
@@ -129,15 +137,25 @@ func (c *crashChild) open() {
 	require.NoError(c, c.desk.Publish(c.Context(), hospital.System("setup"), wuxi(c)))
 }
 
+// channel is what the cashier takes money through.
+func (c *crashChild) channel() payment.Channel {
+	if c.orders.Merchant != nil {
+		return c.wechatPay(*c.orders.Merchant)
+	}
+	till, err := paymenttest.NewTillClient(paymenttest.ClientConfig{BaseURL: c.orders.World + "/till"})
+	require.NoError(c, err)
+	return crashChannel{till, c.saga}
+}
+
 // world moves the far side on and returns the till's mail.
-func (c *crashChild) world(verb string, ask url.Values) []payment.Notice {
-	r, err := http.NewRequestWithContext(c.Context(), http.MethodPost, c.orders.Far+"/world/"+verb+"?"+ask.Encode(), http.NoBody)
+func (c *crashChild) world(verb string, ask url.Values) []crashMail {
+	r, err := http.NewRequestWithContext(c.Context(), http.MethodPost, c.orders.World+"/world/"+verb+"?"+ask.Encode(), http.NoBody)
 	require.NoError(c, err)
 	answer, err := http.DefaultTransport.RoundTrip(r)
 	require.NoError(c, err)
 	defer func() { require.NoError(c, answer.Body.Close()) }()
 	require.Equal(c, http.StatusOK, answer.StatusCode, verb)
-	var mail []payment.Notice
+	var mail []crashMail
 	require.NoError(c, json.NewDecoder(answer.Body).Decode(&mail))
 	return mail
 }
@@ -183,9 +201,9 @@ func (c *crashChild) book(want hospital.Kind) booking.Appointment {
 }
 
 // sheet shows the pay sheet to the payer and returns its trade.
-func (c *crashChild) sheet(a booking.Appointment, payer payment.Payer) payment.TradeNo {
+func (c *crashChild) sheet(a booking.Appointment, payer int) payment.TradeNo {
 	sheet, err := c.cashier.Pay(c.Context(), payment.PayRequest{
-		Charge: a.ChargeKey(), Channel: crashTill, Payer: payer, Actor: a.Actor,
+		Charge: a.ChargeKey(), Channel: crashTill, Payer: c.orders.Payers[payer], Actor: a.Actor,
 	})
 	require.NoError(c, err)
 	c.ack("sheet", string(sheet.TradeNo))
@@ -196,10 +214,14 @@ func (c *crashChild) pays(no payment.TradeNo) { c.world("pay", url.Values{"trade
 
 // hear takes the till's mail.
 func (c *crashChild) hear() {
-	for _, n := range c.world("mail", nil) {
-		require.NoError(c, c.cashier.Notify(c.Context(), n))
-		c.world("heard", url.Values{"id": {n.ID}})
-		c.ack("notice", n.ID)
+	for _, m := range c.world("mail", nil) {
+		if m.Notice != nil {
+			require.NoError(c, c.cashier.Notify(c.Context(), *m.Notice))
+		} else {
+			c.receive(m)
+		}
+		c.world("heard", url.Values{"id": {m.ID}})
+		c.ack("notice", m.ID)
 	}
 }
 
@@ -279,7 +301,8 @@ type crashScenario struct {
 	payment    payment.State // "" when there is no order
 }
 
-const crashPayer payment.Payer = "payer-1"
+// crashPayer and crashOther are who pays, by their place in the orders.
+const crashPayer, crashOther = 0, 1
 
 // crashScenarios are the paths through both machines.
 func crashScenarios() map[string]crashScenario {
@@ -315,9 +338,10 @@ func crashScenarios() map[string]crashScenario {
 		}},
 		crashLate: {kind: hospital.SameDay, pays: true, redelivers: true, booking: booking.Expired, payment: payment.Refunded, play: func(c *crashChild) {
 			trade := c.sheet(c.book(0), crashPayer)
+			c.world("late", url.Values{"trade": {string(trade)}})
 			c.pass(15 * time.Minute)
 			c.advance()
-			c.pays(trade)
+			c.world("pay_late", url.Values{"trade": {string(trade)}})
 			c.saga.failNotices = true
 			c.hear()
 			c.pass(time.Second)
@@ -373,7 +397,7 @@ func crashScenarios() map[string]crashScenario {
 		crashPhones: {kind: hospital.Advance, pays: true, redelivers: true, booking: booking.Booked, payment: payment.Delivered, play: func(c *crashChild) {
 			a := c.book(0)
 			first := c.sheet(a, crashPayer)
-			second := c.sheet(a, "payer-2")
+			second := c.sheet(a, crashOther)
 			c.pays(second)
 			c.hear()
 			c.pays(first)

@@ -21,8 +21,28 @@ import (
 	"github.com/wxhospital/hospital/payment/paymenttest"
 )
 
-// crashFar is what lives on when our process dies: the hospital behind its web
-// service, the till, the clock on the wall, and the patient with a phone.
+// crashWorld is what lives on when our process dies: the hospital behind its web
+// service, the payment channel, the clock on the wall, and the patient with a
+// phone.
+type crashWorld interface {
+	// orders says where everything is and what time it is.
+	orders() (crashOrders, error)
+	// whileDead lets the world go on without our process.
+	whileDead(s crashScenario, acks []crashAck) error
+	// books are what stands there in the end.
+	books() (crashBooks, error)
+	close() error
+}
+
+// crashMail is what a channel told, in its own words or as it crossed the wire.
+type crashMail struct {
+	ID     string
+	Notice *payment.Notice
+	Header http.Header
+	Body   []byte
+}
+
+// crashFar is a world in the test's own process, with a till.
 type crashFar struct {
 	hospital *histest.Hospital
 	faults   *histest.Faults
@@ -32,8 +52,8 @@ type crashFar struct {
 
 	ms   atomic.Int64 // business time
 	mu   sync.Mutex
-	mail []payment.Notice // told by the till, not yet acknowledged
-	sold int              // numbers that the window sold
+	mail []crashMail // told by the till, not yet acknowledged
+	sold int         // numbers that the window sold
 }
 
 // crashNumbers is how many numbers the segment has.
@@ -41,7 +61,7 @@ const crashNumbers = 3
 
 // newCrashFar opens a hospital for one patient who wants one number, of today
 // or of a later day.
-func newCrashFar(tb testing.TB, kind hospital.VisitKind) (*crashFar, error) {
+func newCrashFar(tb testing.TB, kind hospital.VisitKind) (crashWorld, error) {
 	tb.Helper()
 	f := &crashFar{faults: &histest.Faults{}}
 	f.ms.Store(monday.UnixMilli())
@@ -52,15 +72,9 @@ func newCrashFar(tb testing.TB, kind hospital.VisitKind) (*crashFar, error) {
 	f.till = paymenttest.NewTill(crashTill, f.now, func(n payment.Notice) {
 		f.mu.Lock()
 		defer f.mu.Unlock()
-		f.mail = append(f.mail, n)
+		f.mail = append(f.mail, crashMail{ID: n.ID, Notice: &n})
 	})
-	patient := newcomers(tb, f.hospital, 1)[0]
-	f.wish = booking.Wish{Patient: patient.ID, Payer: patient.Payer}
-	day := hospital.DateOf(monday)
-	if kind == hospital.Advance {
-		day = day.AddDays(2)
-	}
-	if err := f.choose(tb.Context(), day); err != nil {
+	if f.wish, err = crashWish(tb.Context(), f.hospital, kind, newcomers(tb, f.hospital, 1)[0]); err != nil {
 		return nil, err
 	}
 	service, err := histest.NewService(histest.ServiceConfig{System: f.hospital.System, Faults: f.faults})
@@ -75,24 +89,43 @@ func newCrashFar(tb testing.TB, kind hospital.VisitKind) (*crashFar, error) {
 	return f, nil
 }
 
-// choose wishes for an afternoon's segment, which begins long after every
+// crashWish wishes for an afternoon's segment, which begins long after every
 // recovery has ended.
-func (f *crashFar) choose(ctx context.Context, day hospital.Date) error {
-	schedules, err := f.hospital.Schedules(ctx, his.ScheduleQuery{From: day, To: day})
+func crashWish(ctx context.Context, h *histest.Hospital, kind hospital.VisitKind, patient hospital.Patient) (booking.Wish, error) {
+	wish := booking.Wish{Patient: patient.ID, Payer: patient.Payer}
+	day := hospital.DateOf(monday)
+	if kind == hospital.Advance {
+		day = day.AddDays(2)
+	}
+	schedules, err := h.Schedules(ctx, his.ScheduleQuery{From: day, To: day})
 	if err != nil {
-		return err
+		return wish, err
 	}
-	for _, f.wish.Schedule = range schedules {
-		slots, err := f.hospital.Slots(ctx, f.wish.Schedule.ID)
+	for _, wish.Schedule = range schedules {
+		slots, err := h.Slots(ctx, wish.Schedule.ID)
 		if err != nil {
-			return err
+			return wish, err
 		}
-		f.wish.Slot = slots[len(slots)-1]
-		if f.wish.Slot.Start.In(hospital.CST).Hour() >= 14 {
-			return nil
+		wish.Slot = slots[len(slots)-1]
+		if wish.Slot.Start.In(hospital.CST).Hour() >= 14 {
+			return wish, nil
 		}
 	}
-	return errors.New("no clinic in the afternoon")
+	return wish, errors.New("no clinic in the afternoon")
+}
+
+func (f *crashFar) orders() (crashOrders, error) {
+	return crashOrders{World: f.server.URL, HIS: f.server.URL + "/his", Now: f.ms.Load(), Wish: f.wish, Payers: []payment.Payer{"payer-1", "payer-2"}}, nil
+}
+
+func (f *crashFar) books() (crashBooks, error) {
+	b := crashBooks{hospital: f.hospital, sold: f.sold, refunds: map[payment.TradeNo]int{}}
+	b.taken, b.returned = f.till.Totals()
+	for _, r := range f.till.Refunds() {
+		b.refunds[r.TradeNo]++
+		b.overpaid = b.overpaid || f.till.Returned(r.TradeNo) > f.till.Taken(r.TradeNo)
+	}
+	return b, nil
 }
 
 func (f *crashFar) close() error {
@@ -110,7 +143,7 @@ func (f *crashFar) control(w http.ResponseWriter, r *http.Request) {
 		var ms int64
 		ms, err = strconv.ParseInt(ask.Get("ms"), 10, 64)
 		f.ms.Store(ms)
-	case "pay":
+	case "pay", "pay_late":
 		err = f.till.PayAnyway(payment.TradeNo(ask.Get("trade")))
 	case "slow":
 		f.till.SlowRefunds(true)
@@ -130,9 +163,9 @@ func (f *crashFar) control(w http.ResponseWriter, r *http.Request) {
 		err = f.sellOut()
 	case "heard":
 		f.mu.Lock()
-		f.mail = slices.DeleteFunc(f.mail, func(n payment.Notice) bool { return n.ID == ask.Get("id") })
+		f.mail = slices.DeleteFunc(f.mail, func(m crashMail) bool { return m.ID == ask.Get("id") })
 		f.mu.Unlock()
-	case "mail":
+	case "mail", "late":
 	default:
 		err = http.ErrNotSupported
 	}
@@ -172,7 +205,7 @@ func (f *crashFar) sellOut() error {
 // whileDead lets the world go on without our process: the hospital answers
 // again, the bank works its refunds off, and a patient who was shown a pay sheet
 // pays it.
-func (f *crashFar) whileDead(s crashScenario, acks []crashAck) {
+func (f *crashFar) whileDead(s crashScenario, acks []crashAck) error {
 	f.faults.ClearAll()
 	f.settle()
 	for _, a := range acks {
@@ -185,4 +218,5 @@ func (f *crashFar) whileDead(s crashScenario, acks []crashAck) {
 		f.mail = nil // lost, every one
 		f.mu.Unlock()
 	}
+	return nil
 }

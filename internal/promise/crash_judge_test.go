@@ -6,6 +6,7 @@ import (
 
 	"github.com/wxhospital/hospital"
 	"github.com/wxhospital/hospital/booking"
+	"github.com/wxhospital/hospital/his/histest"
 	"github.com/wxhospital/hospital/payment"
 )
 
@@ -15,16 +16,26 @@ type crashAck struct {
 	ID   string
 }
 
+// crashBooks are what the far sides have in the end.
+type crashBooks struct {
+	hospital        *histest.Hospital
+	sold            int // numbers that the window sold
+	taken, returned hospital.Fen
+	refunds         map[payment.TradeNo]int // how often a payment went back
+	overpaid        bool                    // more of one payment went back than came
+}
+
 // crashTrial compares our books with those of the far sides.
 type crashTrial struct {
-	far    *crashFar
+	wish   booking.Wish
+	books  crashBooks
 	report crashReport
 	broken []string
 }
 
 // crashJudge returns which promises are broken after the recovery.
-func crashJudge(far *crashFar, acks []crashAck, report crashReport) []string {
-	t := &crashTrial{far: far, report: report}
+func crashJudge(wish booking.Wish, books crashBooks, acks []crashAck, report crashReport) []string {
+	t := &crashTrial{wish: wish, books: books, report: report}
 	owed := hospital.Fen(0) // what the hospital has earned
 	booked := 0
 	for _, a := range report.Appointments {
@@ -111,49 +122,46 @@ func (t *crashTrial) charged(a booking.Appointment) {
 // his checks the hospital's own books.
 func (t *crashTrial) his(booked int, owed hospital.Fen) {
 	live, registrations := 0, 0
-	for _, r := range t.far.hospital.Everyone() {
-		if r.Patient != t.far.wish.Patient {
+	for _, r := range t.books.hospital.Everyone() {
+		if r.Patient != t.wish.Patient {
 			continue
 		}
 		registrations++
 		if r.State.Live() {
 			live++
 		}
-		effects := t.far.hospital.Effects(r.Key)
+		effects := t.books.hospital.Effects(r.Key)
 		t.want(effects["held"] <= 1 && effects["registered"] <= 1 && effects["paid"] <= 1, "an effect at the HIS happened twice: %v", effects)
 		known := slices.ContainsFunc(t.report.Appointments, func(a booking.Appointment) bool { return a.Key() == r.Key && a.Patient == r.Patient })
 		t.want(known, "the HIS knows a registration that we do not")
 	}
 	t.want(registrations <= 1 && live == booked, "%d registrations at the HIS, %d live; we booked %d", registrations, live, booked)
 	var taken hospital.Fen
-	for _, row := range t.far.hospital.Ledger() {
-		if row.Patient == t.far.wish.Patient {
+	for _, row := range t.books.hospital.Ledger() {
+		if row.Patient == t.wish.Patient {
 			taken += row.Amount
 		}
 	}
 	t.want(taken == owed, "the HIS has %d fen on its books, we delivered %d", taken, owed)
-	counts, err := t.far.hospital.SlotCounts(t.far.wish.Slot.ID)
-	t.want(err == nil && counts.Sold == counts.Distinct && counts.Sold <= counts.Capacity && counts.Sold == booked+t.far.sold,
+	counts, err := t.books.hospital.SlotCounts(t.wish.Slot.ID)
+	t.want(err == nil && counts.Sold == counts.Distinct && counts.Sold <= counts.Capacity && counts.Sold == booked+t.books.sold,
 		"the segment: %+v, %v", counts, err)
 }
 
 // till checks that the patients gave what was earned and got back the rest,
 // once.
 func (t *crashTrial) till(owed hospital.Fen) {
-	taken, returned := t.far.till.Totals()
-	t.want(taken-returned == owed, "the till took %d fen and returned %d; %d were earned", taken, returned, owed)
-	refunds := map[payment.TradeNo]int{}
-	for _, r := range t.far.till.Refunds() {
-		refunds[r.TradeNo]++
-		t.want(refunds[r.TradeNo] == 1 && t.far.till.Returned(r.TradeNo) <= t.far.till.Taken(r.TradeNo), "a payment went back twice")
+	t.want(t.books.taken-t.books.returned == owed, "the till took %d fen and returned %d; %d were earned", t.books.taken, t.books.returned, owed)
+	t.want(!t.books.overpaid, "more went back than came")
+	for _, times := range t.books.refunds {
+		t.want(times == 1, "a payment went back %d times", times)
 	}
 }
 
 // ledger checks that our books balance and say what the till says.
 func (t *crashTrial) ledger(owed hospital.Fen) {
-	taken, returned := t.far.till.Totals()
 	want := map[payment.Account]hospital.Fen{
-		payment.Receivable(crashTill):             taken - returned,
+		payment.Receivable(crashTill):             t.books.taken - t.books.returned,
 		payment.Revenue(hospital.ForRegistration): -owed,
 	}
 	var sum hospital.Fen

@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/wxhospital/hospital"
 	"github.com/wxhospital/hospital/booking/bookingsql"
 	"github.com/wxhospital/hospital/internal/sqldb"
 	"github.com/wxhospital/hospital/internal/sqltest"
@@ -60,6 +61,7 @@ type crashBench struct {
 	testing.TB
 
 	empty func(context.Context) (crashBase, error) // lends an empty database
+	far   func(testing.TB, hospital.VisitKind) (crashWorld, error)
 	kills atomic.Int64
 }
 
@@ -86,7 +88,7 @@ func (b *crashBench) migrate(db *sqldb.DB) {
 
 func crashOnSQLite(tb testing.TB) *crashBench {
 	tb.Helper()
-	b := &crashBench{TB: tb}
+	b := &crashBench{TB: tb, far: newCrashFar}
 	folder := tb.TempDir()
 	model := filepath.Join(folder, "model.db")
 	db, err := sqldb.Open(tb.Context(), sqldb.Config{DSN: model, PseudonymKey: []byte(sqltest.PseudonymKey)})
@@ -110,7 +112,7 @@ func crashOnSQLite(tb testing.TB) *crashBench {
 
 func crashOnPostgreSQL(tb testing.TB) *crashBench {
 	tb.Helper()
-	b := &crashBench{TB: tb}
+	b := &crashBench{TB: tb, far: newCrashFar}
 	free := make(chan sqldb.Config, crashAtOnce)
 	for range crashAtOnce {
 		db := sqltest.On(tb, sqldb.PostgreSQL)(func(c *sqldb.Config) { free <- *c })
@@ -180,8 +182,14 @@ func (b *crashBench) try(ctx context.Context, f crashFate) (broken []string, err
 	orders.Scenario, orders.KillAt, orders.KillNo, orders.Mutant = "", "", f.again, f.mutant
 	for life.killed {
 		b.kills.Add(1)
-		far.whileDead(s, acks)
-		orders.Now = far.ms.Load()
+		if err := far.whileDead(s, acks); err != nil {
+			return nil, fmt.Errorf("%s, while dead: %w", f.crashPoint, err)
+		}
+		there, err := far.orders()
+		if err != nil {
+			return nil, err
+		}
+		orders.Now = there.Now
 		life, err = crashLive(ctx, orders)
 		orders.KillNo = 0
 		switch {
@@ -192,22 +200,28 @@ func (b *crashBench) try(ctx context.Context, f crashFate) (broken []string, err
 		}
 		acks = append(acks, life.acks...)
 	}
-	return crashJudge(far, acks, *life.report), nil
+	books, err := far.books()
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", f.crashPoint, err)
+	}
+	return crashJudge(orders.Wish, books, acks, *life.report), nil
 }
 
 // world makes a world for a scenario and the orders of the child that lives in it.
-func (b *crashBench) world(ctx context.Context, scenario string) (*crashFar, crashOrders, func() error, error) {
-	far, err := newCrashFar(b, crashScenarios()[scenario].kind) //nolint:contextcheck // the patients are made in the test's own
+func (b *crashBench) world(ctx context.Context, scenario string) (crashWorld, crashOrders, func() error, error) {
+	far, err := b.far(b, crashScenarios()[scenario].kind)
 	if err != nil {
 		return nil, crashOrders{}, nil, err
+	}
+	orders, err := far.orders()
+	if err != nil {
+		return nil, crashOrders{}, nil, errors.Join(err, far.close())
 	}
 	base, err := b.empty(ctx)
 	if err != nil {
 		return nil, crashOrders{}, nil, errors.Join(err, far.close())
 	}
-	orders := crashOrders{
-		DSN: base.dsn, Schema: base.schema, Far: far.server.URL, Now: far.ms.Load(), Wish: far.wish, Scenario: scenario,
-	}
+	orders.DSN, orders.Schema, orders.Scenario = base.dsn, base.schema, scenario
 	done := func() error {
 		base.done()
 		return far.close()
@@ -229,7 +243,11 @@ func (b *crashBench) dry(ctx context.Context, scenario string) (points []crashPo
 	for _, at := range life.points {
 		points = append(points, crashPoint{scenario, at})
 	}
-	problems := crashJudge(far, life.acks, *life.report)
+	books, err := far.books()
+	if err != nil {
+		return nil, err
+	}
+	problems := crashJudge(orders.Wish, books, life.acks, *life.report)
 	if off := crashScenarios()[scenario].expect(*life.report); off != "" {
 		problems = append(problems, off)
 	}
