@@ -479,6 +479,16 @@ func TestABodyIsReadUpToItsBound(t *testing.T) {
 	}
 }
 
+func TestAHugeNoticeIsNotReadInAnotherHandlerEither(t *testing.T) {
+	t.Parallel()
+	m := newMerchant(t)
+	l := letterOfTrade(tradeNo)
+	l.spoilBody = func(s string) string { return s + strings.Repeat(" ", 64<<10) }
+	r := l.request(t, m.clock.Now())
+	_, err := m.ReadNotice(t.Context(), r.Header, readAll(t, r))
+	require.ErrorIs(t, err, wechatpay.ErrMalformed)
+}
+
 func TestThePublishedNotificationIsVerifiedAndIsNotOurs(t *testing.T) {
 	t.Parallel()
 	v := readVectors(t)
