@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -126,6 +127,23 @@ func TestASlowAnswerWaits(t *testing.T) {
 	got, err := m.over(t.Context(), server.URL, http.MethodPost, "/v3/pay/transactions/jsapi", m.order("SLOW_1"))
 	require.NoError(t, err)
 	require.Equal(t, http.StatusOK, got.Status)
+}
+
+func TestASlowAnswerComesAfterItsDelay(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		set, err := keys()
+		require.NoError(t, err)
+		p, err := wechatpaytest.New(wechatpaytest.Config{Keys: set})
+		require.NoError(t, err)
+		m := &merchant{t: t, p: p, c: p.Credentials()}
+		require.NoError(t, p.Fail(wechatpaytest.Any, wechatpaytest.Switch{Fault: wechatpaytest.Slow, Times: 1, Delay: time.Minute}))
+		began := time.Now()
+		require.Equal(t, http.StatusOK, m.prepay("SLOW_1").Status)
+		require.Equal(t, time.Minute, time.Since(began))
+		require.Equal(t, http.StatusOK, m.prepay("SLOW_1").Status)
+		require.Equal(t, time.Minute, time.Since(began))
+	})
 }
 
 func TestAnAnswerThatTellsAnotherStory(t *testing.T) {

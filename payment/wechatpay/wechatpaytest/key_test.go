@@ -124,6 +124,7 @@ func TestABadConfigIsNamed(t *testing.T) {
 		"AppIDs":                   {AppIDs: []string{""}},
 		"Mode":                     {Mode: "both"},
 		"RefundAfter":              {RefundAfter: -1},
+		"RefundNotifyURL":          {RefundNotifyURL: "https://hospital.example/refunds?a=b"},
 		"Keys.MerchantID":          {MerchantID: "1900000110", Keys: set},
 		"Keys.MerchantCertificate": {Keys: &other},
 		"Keys.Platform":            {Keys: &none},

@@ -65,6 +65,23 @@ func TestANotificationOfARefund(t *testing.T) {
 	require.Len(t, mat.all(), 2, "without an address nobody is told")
 }
 
+func TestARefundThatNamesNoAddress(t *testing.T) {
+	t.Parallel()
+	mat := &doormat{}
+	m := trading(t, wechatpaytest.Config{HTTPClient: mat.client(), RefundNotifyURL: "https://hospital.example/default"})
+	m.paid("NOTICE_1")
+	m.refund("NOTICE_1", "R1", 500, "notify_url", nil)
+	m.clock.forward(time.Minute)
+	m.refund("NOTICE_1", "R2", 500)
+	m.clock.forward(time.Minute)
+	m.advance()
+	urls := []string{}
+	for _, n := range mat.all()[1:] {
+		urls = append(urls, n.URL)
+	}
+	require.Equal(t, []string{"https://hospital.example/default", "https://hospital.example/refunds"}, urls)
+}
+
 // TestTheLadder refuses every delivery: fifteen more come, at their times,
 // over 24 hours and 4 minutes, with one ID and fresh signatures.
 func TestTheLadder(t *testing.T) {

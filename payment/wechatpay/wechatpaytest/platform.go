@@ -59,6 +59,10 @@ type Config struct {
 	// RefundAfter is how long a refund stays PROCESSING. Default:
 	// DefaultRefundAfter.
 	RefundAfter time.Duration
+	// RefundNotifyURL is where refunds are told that name no notify_url, as set
+	// on the merchant platform. Example: "https://hospital.example/refunds".
+	// Default: nobody is told of those.
+	RefundNotifyURL string
 	// CloseUnseen makes the close of a number that was never prepaid succeed and
 	// burn the number, as merchants have observed. Default: ORDER_NOT_EXIST, as
 	// documented.
@@ -175,6 +179,8 @@ func (c Config) complete() (Config, error) {
 		return bad("AppIDs: one is empty")
 	case c.Mode != PublicKeyMode && c.Mode != CertificateMode && c.Mode != MixedMode:
 		return bad("Mode: none of the three")
+	case c.RefundNotifyURL != "" && !notifiable(c.RefundNotifyURL):
+		return bad("RefundNotifyURL: " + notifyIssue)
 	case c.RefundAfter < 0:
 		return bad("RefundAfter is negative")
 	}

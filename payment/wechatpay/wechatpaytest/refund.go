@@ -180,6 +180,9 @@ func (p *Platform) accept(c *change, t Trade, a asked) *Refund {
 	if t.Refunded+a.refund == t.Total {
 		payerRefund = t.PayerTotal - t.PayerRefunded // the last one takes what rounding left
 	}
+	if a.notifyURL == "" {
+		a.notifyURL = p.config.RefundNotifyURL
+	}
 	outcome := Success
 	if len(p.outcomes) > 0 {
 		outcome, p.outcomes = p.outcomes[0], p.outcomes[1:]
