@@ -45,10 +45,14 @@ type Fault struct {
 }
 
 // Break sets a switch. Switches act in the order they were set, each until its
-// times are used up. Invalid: no such fault.
+// times are used up. Invalid: no such fault, or a Slow one that waits for
+// nothing.
 func (p *Platform) Break(f Fault) error {
-	if f.Kind < Dead || f.Kind > Slow || f.Times < 0 {
+	switch {
+	case f.Kind < Dead || f.Kind > Slow || f.Times < 0:
 		return verbError(hospital.Invalid, "Break", "bad_fault", "unknown kind or negative times")
+	case f.Kind == Slow && f.Wait <= 0 && f.Until == nil:
+		return verbError(hospital.Invalid, "Break", "bad_fault", "slow needs Wait or Until")
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -99,6 +99,7 @@ func TestSwitchesCountAndAreCheckedAndMended(t *testing.T) {
 	t.Parallel()
 	a := open(t, wechattest.Config{})
 	require.ErrorIs(t, a.Break(wechattest.Fault{}), &hospital.Error{Kind: hospital.Invalid, Code: "bad_fault"})
+	require.ErrorIs(t, a.Break(wechattest.Fault{Kind: wechattest.Slow}), &hospital.Error{Kind: hospital.Invalid, Code: "bad_fault"})
 	token := a.token()
 	require.NoError(t, a.Break(wechattest.Fault{Kind: wechattest.Busy, Times: 2}))
 	require.Equal(t, -1, a.works(token))

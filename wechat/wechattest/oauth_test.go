@@ -252,3 +252,23 @@ func TestABrowserGoesThroughTheAuthorizePage(t *testing.T) {
 	require.Contains(t, wrong.Body.String(), "redirect_uri域名与后台配置不一致，错误码:10003")
 	require.Equal(t, http.StatusMethodNotAllowed, a.browse(http.MethodPut, base, f.OpenID(), "").Code)
 }
+
+// FuzzAuthorize opens any link; nobody is ever sent to a foreign host.
+func FuzzAuthorize(f *testing.F) {
+	a := open(f, wechattest.Config{Domains: []string{"hospital.example"}, AppID: "wx0000000000000001"})
+	person := a.follower("陈素心")
+	for _, scope := range []string{"snsapi_base", "snsapi_userinfo"} {
+		_, query, _ := strings.Cut(link("wx0000000000000001", scope, "s1"), "?")
+		f.Add(strings.TrimSuffix(query, "#wechat_redirect"))
+	}
+	f.Fuzz(func(t *testing.T, query string) {
+		address, err := person.Authorize("https://open.weixin.qq.com/connect/oauth2/authorize?"+query+"#wechat_redirect", true)
+		if err != nil {
+			return
+		}
+		u, err := url.Parse(address)
+		require.NoError(t, err)
+		require.Equal(t, "hospital.example", u.Host)
+		require.Contains(t, []string{"http", "https"}, u.Scheme)
+	})
+}

@@ -120,3 +120,24 @@ func TestTheTicketStaysForItsLife(t *testing.T) {
 	a.clock.move(2 * time.Hour)
 	require.NotEqual(t, first.raw, a.get(path, "type", "jsapi").raw)
 }
+
+// FuzzCall asks every endpoint anything; each answer is whole JSON.
+func FuzzCall(f *testing.F) {
+	a := open(f, wechattest.Config{Quotas: map[string]wechattest.Quota{}})
+	person := a.follower("陈素心")
+	token := a.token()
+	paths := []string{
+		"/cgi-bin/stable_token", "/cgi-bin/clear_quota", "/cgi-bin/menu/create", templatePath, subscribePath, "/cgi-bin/message/custom/send",
+	}
+	f.Add(0, `{"grant_type":"client_credential","appid":"wx","secret":"s","force_refresh":true}`)
+	f.Add(2, menuBody)
+	f.Add(3, send(person.OpenID(), "booked", bookedData))
+	f.Add(4, send(person.OpenID(), "queue", bookedData))
+	f.Add(5, `{"touser":"`+person.OpenID()+`","msgtype":"text","text":{"content":"\u60a8"}}`)
+	f.Fuzz(func(t *testing.T, path int, body string) {
+		w := a.ask(http.MethodPost, paths[max(path, 0)%len(paths)], body, "access_token", token)
+		if len(body) <= 128<<10 {
+			read(t, w)
+		}
+	})
+}
