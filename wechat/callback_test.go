@@ -372,6 +372,35 @@ func TestADuplicateWaitsForTheFirst(t *testing.T) {
 	})
 }
 
+func TestAConnectionThatIsCutEndsNoHandler(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		slow := &patient{leave: make(chan wechat.Reply)}
+		late := make(chan wechat.Reply, 1)
+		callback := newCallback(t, func(c *wechat.CallbackConfig) {
+			c.Handle = slow.handle
+			c.Late = func(_ context.Context, _ wechat.Push, reply wechat.Reply) { late <- reply }
+		})
+		ctx, cut := context.WithCancel(t.Context())
+		push := safely(t, now, "n", textPush(1, "a"))
+		first := make(chan string)
+		go func() {
+			w := httptest.NewRecorder()
+			callback.ServeHTTP(w, httptest.NewRequest(push.method, "/?"+push.query.Encode(), strings.NewReader(push.body)).WithContext(ctx))
+			first <- w.Body.String()
+		}()
+		synctest.Wait()
+		cut()
+		require.Empty(t, <-first, "nobody listens")
+		slow.leave <- wechat.TextReply{Content: "好"}
+		require.NoError(t, callback.Drain(t.Context()))
+		w := safely(t, now, "m", textPush(1, "a")).send(callback)
+		require.Contains(t, unsealReply(t, w.Body.String()), "好", "the next delivery gets the answer")
+		require.EqualValues(t, 1, slow.calls.Load())
+		require.Empty(t, late, "what was answered in time goes one way only")
+	})
+}
+
 func TestThePlatformNeverWaitsBeyondTheBudget(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

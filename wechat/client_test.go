@@ -212,6 +212,13 @@ func TestRefusalsAreSorted(t *testing.T) {
 	}
 }
 
+func TestAPlatformThatRepeatsWhatItWasToldIsNotPrinted(t *testing.T) {
+	t.Parallel()
+	_, err := scripted(t, []string{`{"errcode":47003,"errmsg":"argument invalid! 血常规 <&> of TESTING-ACCESS-TOKEN by TESTING-SECRET"}`}).
+		Notify(t.Context(), report(testOpenID))
+	require.ErrorContains(t, err, "argument invalid! *** of *** by ***")
+}
+
 func TestAnAnswerThatIsNoneIsNotBelieved(t *testing.T) {
 	t.Parallel()
 	for name, body := range map[string]string{
