@@ -43,6 +43,7 @@ func simVerbs() map[string]simVerb {
 		"POST /_sim/mend":        simMend,                                      //
 		"POST /_sim/advance":     simAdvance,                                   // does what is due
 		"POST /_sim/callback":    simCallback,                                  // url
+		"POST /_sim/verify":      simVerify,                                    // the console's check of the callback
 	}
 }
 
@@ -253,4 +254,8 @@ func simAdvance(ctx context.Context, p *Platform, _ url.Values) (any, error) {
 
 func simCallback(_ context.Context, p *Platform, q url.Values) (any, error) {
 	return nil, p.SetCallback(q.Get("url"))
+}
+
+func simVerify(ctx context.Context, p *Platform, _ url.Values) (any, error) {
+	return nil, p.Verify(ctx)
 }

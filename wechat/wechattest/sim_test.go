@@ -92,6 +92,7 @@ func TestTheControlSurfaceDrivesAPhone(t *testing.T) {
 		{"/_sim/break", []string{"kind", "busy", "wait", "x"}, http.StatusBadRequest, "bad_wait"},
 		{"/_sim/revoke", []string{"kind", "other"}, http.StatusBadRequest, "bad_kind"},
 		{"/_sim/callback", []string{"url", "x"}, http.StatusBadRequest, "bad_config"},
+		{"/_sim/verify", nil, http.StatusBadRequest, "no_callback"},
 	} {
 		status, body := steer(t, site, "POST", wrong.path, wrong.pairs...)
 		require.Equal(t, wrong.status, status, wrong.path)
