@@ -77,7 +77,8 @@ type CallbackConfig struct {
 	// Handle answers a push. It is called once for all deliveries of one push
 	// that reach this Callback; replicas do not know of each other's, so its
 	// effects must bear repetition. An error, or a panic, makes the platform
-	// deliver again. What must not be lost is stored before it returns.
+	// deliver again, unless Budget was spent and the platform has been told
+	// "success": what must not be lost is stored first.
 	Handle func(ctx context.Context, push Push) (Reply, error)
 	// Late receives a reply that came after Budget, when the platform has been
 	// told "success" already: send it as a customer-service message. Default:
@@ -230,10 +231,7 @@ func (c *Callback) greet(w http.ResponseWriter, r *http.Request) {
 func (c *Callback) receive(w http.ResponseWriter, r *http.Request) {
 	timer := time.NewTimer(c.config.Budget)
 	defer timer.Stop()
-	// A recorder has no deadline to set, and a server that cannot set one has
-	// its own.
-	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(c.config.Budget))
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	body, err := c.read(w, r)
 	if err != nil {
 		code := "body"
 		if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
@@ -262,6 +260,17 @@ func (c *Callback) receive(w http.ResponseWriter, r *http.Request) {
 	default:
 		c.reply(w, r, push, plain)
 	}
+}
+
+// read takes the body within the budget. The deadline is lifted again: left in
+// place it would count as the platform hanging up, just when the budget ends.
+func (c *Callback) read(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	// A recorder has no deadline to set, and a server that cannot set one has
+	// its own.
+	line := http.NewResponseController(w)
+	_ = line.SetReadDeadline(time.Now().Add(c.config.Budget))
+	defer func() { _ = line.SetReadDeadline(time.Time{}) }()
+	return io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 }
 
 // reply writes a reply, sealed when the push was.

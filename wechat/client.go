@@ -289,6 +289,11 @@ func (c *Client) fetchToken(ctx context.Context, force bool) (string, time.Durat
 		ask.query = url.Values{"grant_type": {"client_credential"}, "appid": {c.appID}, "secret": {c.secret}}
 	}
 	answer, err := c.do(ctx, ask)
+	if refusal, ok := errors.AsType[*Refusal](err); ok && refusal.Class == ClassToken {
+		// Where a token is asked for, the credential that is refused is the secret.
+		refusal.Class = ClassConfig
+		return "", 0, &hospital.Error{Kind: hospital.Internal, Op: ask.op, Code: strconv.Itoa(refusal.Code), Err: refusal}
+	}
 	if err != nil {
 		return "", 0, err
 	}

@@ -296,6 +296,24 @@ func TestAnAddressThatIsNotListedIsTheOperatorsBusiness(t *testing.T) {
 	require.ErrorContains(t, err, "192.0.2.1", "the operator has to enter it in the console")
 }
 
+func TestASecretThatIsRefusedIsTheOperatorsBusiness(t *testing.T) {
+	t.Parallel()
+	var calls int
+	client, err := wechat.New(wechat.Config{
+		AppID: testAppID, Secret: "TESTING-SECRET", HTTPClient: &http.Client{Transport: roundTrip(func(*http.Request) (*http.Response, error) {
+			calls++
+			w := httptest.NewRecorder()
+			_, _ = io.WriteString(w, `{"errcode":40001,"errmsg":"AppSecret error rid: 6743d0a1-0a1b2c3d-4e5f6071"}`)
+			return w.Result(), nil
+		})},
+	})
+	require.NoError(t, err)
+	err = client.DeleteMenu(t.Context())
+	require.ErrorIs(t, err, &hospital.Error{Kind: hospital.Internal, Code: "40001"})
+	require.Equal(t, wechat.ClassConfig, wechat.ClassOf(err))
+	require.Equal(t, 1, calls, "nothing is forced for it")
+}
+
 func TestTextIsSentAsItIsWritten(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, nil)
