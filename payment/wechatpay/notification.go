@@ -2,7 +2,6 @@ package wechatpay
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"io"
 	"log/slog"
@@ -31,13 +30,41 @@ type Notifier interface {
 
 // envelope is the body of a notification.
 type envelope struct {
-	ID           string `json:"id"`
-	EventType    string `json:"event_type"`
-	ResourceType string `json:"resource_type"`
-	Resource     struct {
-		Sealed
-		OriginalType string `json:"original_type"`
-	} `json:"resource"`
+	id, eventType, resourceType, originalType string
+
+	sealed Sealed
+}
+
+// readEnvelope reports whether the text is the body of a notification.
+func readEnvelope(text []byte) (e envelope, ok bool) {
+	ok = readDocument(text, func(d *document) {
+		d.object(func(name []byte) {
+			switch string(name) {
+			case "id":
+				d.string(&e.id)
+			case "event_type":
+				d.string(&e.eventType)
+			case "resource_type":
+				d.string(&e.resourceType)
+			case "resource":
+				d.object(func(name []byte) {
+					switch string(name) {
+					case "original_type":
+						d.string(&e.originalType)
+					case "algorithm":
+						d.string(&e.sealed.Algorithm)
+					case "ciphertext":
+						d.string(&e.sealed.Ciphertext)
+					case "associated_data":
+						d.string(&e.sealed.AssociatedData)
+					case "nonce":
+						d.string(&e.sealed.Nonce)
+					}
+				})
+			}
+		})
+	})
+	return e, ok
 }
 
 // ReadNotice verifies a notification and returns what it tells. The sum that
@@ -64,28 +91,28 @@ func (c *Channel) ReadNotice(ctx context.Context, h http.Header, body []byte) (p
 // openNotice reads a body that was verified.
 func (c *Channel) openNotice(body []byte) (payment.Notice, error) {
 	const op = "wechatpay.ReadNotice"
-	var e envelope
-	if json.Unmarshal(body, &e) != nil {
+	e, ok := readEnvelope(body)
+	if !ok {
 		return payment.Notice{}, refusal(op, ErrMalformed, "the body is not the JSON it should be")
 	}
 	switch {
-	case e.ID == "" || len(e.ID) > maxNoticeID || !printable(e.ID):
+	case e.id == "" || len(e.id) > maxNoticeID || !printable(e.id):
 		return payment.Notice{}, refusal(op, ErrMalformed, "id")
-	case e.ResourceType != "encrypt-resource":
+	case e.resourceType != "encrypt-resource":
 		return payment.Notice{}, refusal(op, ErrMalformed, "resource_type")
 	}
-	event, known := events[e.EventType]
+	event, known := events[e.eventType]
 	switch {
 	case !known:
 		return payment.Notice{}, refusal(op, ErrUnknownEvent, "event_type is none that we take")
-	case event.original != e.Resource.OriginalType:
+	case event.original != e.originalType:
 		return payment.Notice{}, refusal(op, ErrMalformed, "resource.original_type is not the event's, or resource is missing")
 	}
-	plain, err := c.cipher.Open(e.Resource.Sealed)
+	plain, err := c.cipher.Open(e.sealed)
 	if err != nil {
 		return payment.Notice{}, err
 	}
-	n := payment.Notice{Channel: c.name, ID: e.ID}
+	n := payment.Notice{Channel: c.name, ID: e.id}
 	if err := event.read(c, plain, &n); err != nil {
 		return payment.Notice{}, err
 	}
@@ -110,14 +137,14 @@ var events = map[string]event{
 
 func (c *Channel) noticeOfTrade(plain []byte, n *payment.Notice) error {
 	const op = "wechatpay.ReadNotice"
-	var t transaction
-	if json.Unmarshal(plain, &t) != nil {
+	t, ok := readTransaction(plain)
+	if !ok {
 		return refusal(op, ErrMalformed, "the content is not a transaction")
 	}
-	if t.MerchantID != c.merchantID {
+	if t.merchantID != c.merchantID {
 		return refusal(op, ErrForeign, "mchid")
 	}
-	if t.AppID != c.appID {
+	if t.appID != c.appID {
 		return refusal(op, ErrForeign, "appid")
 	}
 	trade, badField := t.trade()
@@ -134,14 +161,14 @@ func (c *Channel) noticeOfTrade(plain []byte, n *payment.Notice) error {
 func noticeOfRefund(want payment.RefundProgress) func(*Channel, []byte, *payment.Notice) error {
 	return func(c *Channel, plain []byte, n *payment.Notice) error {
 		const op = "wechatpay.ReadNotice"
-		var r refund
-		if json.Unmarshal(plain, &r) != nil {
+		r, ok := readRefund(plain)
+		if !ok {
 			return refusal(op, ErrMalformed, "the content is not a refund")
 		}
-		if r.MerchantID != c.merchantID {
+		if r.merchantID != c.merchantID {
 			return refusal(op, ErrForeign, "mchid")
 		}
-		status, badField := r.progress(r.RefundStatus)
+		status, badField := r.progress(r.refundStatus)
 		if badField != "" {
 			return refusal(op, ErrMalformed, "content: "+badField)
 		}

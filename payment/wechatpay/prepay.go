@@ -150,13 +150,18 @@ func (c *Channel) Prepay(ctx context.Context, a payment.Attempt) (payment.Sheet,
 	if err != nil {
 		return payment.Sheet{}, err
 	}
-	var answer struct {
-		PrepayID string `json:"prepay_id"`
-	}
-	if json.Unmarshal(body, &answer) != nil || answer.PrepayID == "" || len(answer.PrepayID) > maxPrepayID || !printable(answer.PrepayID) {
+	var prepayID string
+	ok := readDocument(body, func(d *document) {
+		d.object(func(name []byte) {
+			if string(name) == "prepay_id" {
+				d.string(&prepayID)
+			}
+		})
+	})
+	if !ok || prepayID == "" || len(prepayID) > maxPrepayID || !printable(prepayID) {
 		return payment.Sheet{}, callPrepay.malformed("prepay_id")
 	}
-	return c.sheet(a, said.AppID, answer.PrepayID)
+	return c.sheet(a, said.AppID, prepayID)
 }
 
 // sheet signs what the payer's phone hands to WeChat, with a fresh time.

@@ -31,15 +31,47 @@ type refundAmount struct {
 // refund is 退款单: the answer to a refund and to its query, with status, and
 // the content of its notification, with refund_status.
 type refund struct {
-	MerchantID    string       `json:"mchid"` // of a notification only
-	RefundID      string       `json:"refund_id"`
-	OutRefundNo   string       `json:"out_refund_no"`
-	TransactionID string       `json:"transaction_id"`
-	OutTradeNo    string       `json:"out_trade_no"`
-	Status        string       `json:"status"`
-	RefundStatus  string       `json:"refund_status"`
-	SuccessTime   string       `json:"success_time"`
-	Amount        refundAmount `json:"amount"`
+	merchantID, refundID, outRefundNo, transactionID, outTradeNo, status, refundStatus, successTime, currency string
+
+	total, refunded hospital.Fen // amount.total, amount.refund
+}
+
+// readRefund reports whether the text is a refund.
+func readRefund(text []byte) (r refund, ok bool) {
+	ok = readDocument(text, func(d *document) {
+		d.object(func(name []byte) {
+			switch string(name) {
+			case "mchid": // of a notification only
+				d.string(&r.merchantID)
+			case "refund_id":
+				d.string(&r.refundID)
+			case "out_refund_no":
+				d.string(&r.outRefundNo)
+			case "transaction_id":
+				d.string(&r.transactionID)
+			case "out_trade_no":
+				d.string(&r.outTradeNo)
+			case "status":
+				d.string(&r.status)
+			case "refund_status":
+				d.string(&r.refundStatus)
+			case "success_time":
+				d.string(&r.successTime)
+			case "amount":
+				d.object(func(name []byte) {
+					switch string(name) {
+					case "total":
+						d.fen(&r.total)
+					case "refund":
+						d.fen(&r.refunded)
+					case "currency":
+						d.string(&r.currency)
+					}
+				})
+			}
+		})
+	})
+	return r, ok
 }
 
 // refundStates are what status and refund_status mean to us. The community's
@@ -57,24 +89,24 @@ var refundStates = map[string]payment.RefundProgress{
 func (r refund) progress(status string) (s payment.RefundStatus, badField string) {
 	state, known := refundStates[status]
 	s = payment.RefundStatus{
-		No: payment.RefundNo(r.OutRefundNo), TradeNo: payment.TradeNo(r.OutTradeNo), State: state, Amount: r.Amount.Refund,
-		Currency: currency(r.Amount.Currency), RefundID: r.RefundID, Detail: status,
+		No: payment.RefundNo(r.outRefundNo), TradeNo: payment.TradeNo(r.outTradeNo), State: state, Amount: r.refunded,
+		Currency: currency(r.currency), RefundID: r.refundID, Detail: status,
 	}
 	switch {
 	case !known:
 		return s, "status"
 	case !validRefundNo(s.No):
 		return s, "out_refund_no"
-	case r.OutTradeNo == "" || len(r.OutTradeNo) > maxNumber:
+	case r.outTradeNo == "" || len(r.outTradeNo) > maxNumber:
 		return s, "out_trade_no"
-	case r.RefundID == "" || len(r.RefundID) > maxNumber || !printable(r.RefundID):
+	case r.refundID == "" || len(r.refundID) > maxNumber || !printable(r.refundID):
 		return s, "refund_id"
-	case r.Amount.Refund < 1 || r.Amount.Total < r.Amount.Refund:
+	case r.refunded < 1 || r.total < r.refunded:
 		return s, "amount"
 	case state != payment.RefundSucceeded:
 		return s, ""
 	}
-	at, err := time.Parse(time.RFC3339, r.SuccessTime)
+	at, err := time.Parse(time.RFC3339, r.successTime)
 	if err != nil {
 		return s, "success_time"
 	}
@@ -128,26 +160,26 @@ func (c *Channel) Refund(ctx context.Context, r payment.Refund) (payment.RefundS
 	if err != nil {
 		return payment.RefundStatus{}, err
 	}
-	status, said, err := readRefund(callRefund, answer, r.No)
+	status, said, err := refundOf(callRefund, answer, r.No)
 	switch {
 	case err != nil:
 		return payment.RefundStatus{}, err
-	case said.Amount.Total != r.Total:
+	case said.total != r.Total:
 		return payment.RefundStatus{}, callRefund.malformed("amount.total is not the payment's")
-	case r.TransactionID != "" && said.TransactionID != r.TransactionID:
+	case r.TransactionID != "" && said.transactionID != r.TransactionID:
 		return payment.RefundStatus{}, callRefund.malformed("transaction_id is not the payment's")
 	}
 	return status, nil
 }
 
-// readRefund reads the answer to a call about a refund. Whether trade and
+// refundOf reads the answer to a call about a refund. Whether trade and
 // amount are the refund's, package payment knows.
-func readRefund(q call, body []byte, no payment.RefundNo) (payment.RefundStatus, refund, error) {
-	var said refund
-	if json.Unmarshal(body, &said) != nil {
+func refundOf(q call, body []byte, no payment.RefundNo) (payment.RefundStatus, refund, error) {
+	said, ok := readRefund(body)
+	if !ok {
 		return payment.RefundStatus{}, said, q.malformed("not a refund")
 	}
-	status, badField := said.progress(said.Status)
+	status, badField := said.progress(said.status)
 	if badField != "" {
 		return payment.RefundStatus{}, said, q.malformed(badField)
 	}
@@ -170,6 +202,6 @@ func (c *Channel) QueryRefund(ctx context.Context, no payment.RefundNo) (payment
 	if err != nil {
 		return payment.RefundStatus{}, err
 	}
-	status, _, err := readRefund(callQueryRefund, body, no)
+	status, _, err := refundOf(callQueryRefund, body, no)
 	return status, err
 }

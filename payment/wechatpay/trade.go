@@ -16,13 +16,41 @@ const maxNumber = 64
 // transaction is 支付单: the answer to a query and the content of a
 // notification of payment.
 type transaction struct {
-	AppID         string `json:"appid"`
-	MerchantID    string `json:"mchid"`
-	OutTradeNo    string `json:"out_trade_no"`
-	TransactionID string `json:"transaction_id"`
-	TradeState    string `json:"trade_state"`
-	SuccessTime   string `json:"success_time"`
-	Amount        amount `json:"amount"`
+	appID, merchantID, outTradeNo, transactionID, tradeState, successTime, currency string
+
+	total hospital.Fen // amount.total
+}
+
+// readTransaction reports whether the text is a transaction.
+func readTransaction(text []byte) (t transaction, ok bool) {
+	ok = readDocument(text, func(d *document) {
+		d.object(func(name []byte) {
+			switch string(name) {
+			case "appid":
+				d.string(&t.appID)
+			case "mchid":
+				d.string(&t.merchantID)
+			case "out_trade_no":
+				d.string(&t.outTradeNo)
+			case "transaction_id":
+				d.string(&t.transactionID)
+			case "trade_state":
+				d.string(&t.tradeState)
+			case "success_time":
+				d.string(&t.successTime)
+			case "amount":
+				d.object(func(name []byte) {
+					switch string(name) {
+					case "total":
+						d.fen(&t.total)
+					case "currency":
+						d.string(&t.currency)
+					}
+				})
+			}
+		})
+	})
+	return t, ok
 }
 
 // tradeStates are what trade_state means to us.
@@ -38,26 +66,26 @@ var tradeStates = map[string]payment.TradeState{
 // from being believed. Whether number and amount are those that we asked for,
 // package payment knows.
 func (t transaction) trade() (trade payment.Trade, badField string) {
-	state, known := tradeStates[t.TradeState]
+	state, known := tradeStates[t.tradeState]
 	trade = payment.Trade{
-		TradeNo: payment.TradeNo(t.OutTradeNo), State: state, Amount: t.Amount.Total, Currency: currency(t.Amount.Currency),
-		TransactionID: t.TransactionID,
+		TradeNo: payment.TradeNo(t.outTradeNo), State: state, Amount: t.total, Currency: currency(t.currency),
+		TransactionID: t.transactionID,
 	}
 	switch {
 	case !known:
 		return trade, "trade_state"
-	case t.OutTradeNo == "" || len(t.OutTradeNo) > maxNumber:
+	case t.outTradeNo == "" || len(t.outTradeNo) > maxNumber:
 		return trade, "out_trade_no"
-	case len(t.TransactionID) > maxNumber || !printable(t.TransactionID):
+	case len(t.transactionID) > maxNumber || !printable(t.transactionID):
 		return trade, "transaction_id"
 	case !state.Paid():
 		return trade, ""
-	case t.TransactionID == "":
+	case t.transactionID == "":
 		return trade, "transaction_id"
-	case t.Amount.Total < 1:
+	case t.total < 1:
 		return trade, "amount.total"
 	}
-	at, err := time.Parse(time.RFC3339, t.SuccessTime)
+	at, err := time.Parse(time.RFC3339, t.successTime)
 	if err != nil {
 		return trade, "success_time"
 	}
@@ -89,11 +117,11 @@ func (c *Channel) Query(ctx context.Context, no payment.TradeNo) (payment.Trade,
 	if err != nil {
 		return payment.Trade{}, err
 	}
-	var t transaction
-	if json.Unmarshal(body, &t) != nil {
+	t, ok := readTransaction(body)
+	if !ok {
 		return payment.Trade{}, callQuery.malformed("not a transaction")
 	}
-	if t.MerchantID != c.merchantID || t.AppID != c.appID {
+	if t.merchantID != c.merchantID || t.appID != c.appID {
 		return payment.Trade{}, callQuery.fail(hospital.Unavailable, "bad_answer", "mchid or appid", ErrForeign)
 	}
 	trade, badField := t.trade()
