@@ -77,6 +77,14 @@ type Config struct {
 	Wall func() time.Time
 }
 
+// LogValue shows which merchant it is, and none of its keys.
+func (cfg Config) LogValue() slog.Value {
+	return slog.GroupValue(
+		slog.String("name", cfg.Name), slog.String("app_id", cfg.AppID), slog.String("merchant_id", cfg.MerchantID),
+		slog.String("merchant_serial", cfg.MerchantSerial), slog.String("public_key_id", cfg.PublicKeyID),
+	)
+}
+
 // Channel is a merchant's account at WeChat Pay. It is a [payment.Channel] and
 // a [payment.Composer], safe for concurrent use.
 type Channel struct {

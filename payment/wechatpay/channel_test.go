@@ -1,8 +1,10 @@
 package wechatpay_test
 
 import (
+	"bytes"
 	"crypto/rsa"
 	"crypto/x509"
+	"log/slog"
 	"math/big"
 	"net/http"
 	"strings"
@@ -64,6 +66,15 @@ func TestABadConfigurationNamesItsField(t *testing.T) {
 			require.NotContains(t, err.Error(), apiV3Key)
 		})
 	}
+}
+
+func TestAConfigurationIsLoggedWithoutItsKeys(t *testing.T) {
+	t.Parallel()
+	var b bytes.Buffer
+	slog.New(slog.NewTextHandler(&b, nil)).InfoContext(t.Context(), "configured", slog.Any("config", config()))
+	require.Contains(t, b.String(), "config.merchant_id="+merchantID)
+	require.NotContains(t, b.String(), apiV3Key)
+	require.NotContains(t, b.String(), keyOf(merchantsKey).D.String())
 }
 
 func TestAnotherNameIsAnotherChannel(t *testing.T) {
