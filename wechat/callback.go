@@ -9,6 +9,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"runtime/debug"
 	"slices"
@@ -84,6 +85,12 @@ type CallbackConfig struct {
 	// told "success" already: send it as a customer-service message. Default:
 	// such replies are dropped with a line in the log.
 	Late func(ctx context.Context, push Push, reply Reply)
+	// Sources are the addresses that may push; nil for any, as the signature
+	// decides. Peer tells whose request it is, by default the other end of the
+	// connection: behind a proxy, read the header that this proxy sets and no
+	// stranger can.
+	Sources *Sources
+	Peer    func(r *http.Request) netip.Addr
 	// Budget is how long the platform is kept waiting. Default 4.5 s; the
 	// platform itself gives up after 5 s.
 	Budget time.Duration
@@ -151,6 +158,9 @@ func NewCallback(config CallbackConfig) (*Callback, error) {
 	if config.MaxConcurrent == 0 {
 		config.MaxConcurrent = defaultHandled
 	}
+	if config.Peer == nil {
+		config.Peer = peerOf
+	}
 	if config.Now == nil {
 		config.Now = time.Now
 	}
@@ -177,6 +187,10 @@ func NewCallback(config CallbackConfig) (*Callback, error) {
 // ServeHTTP answers the console's check of the URL (GET) and takes pushes
 // (POST).
 func (c *Callback) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if c.config.Sources != nil && !c.config.Sources.Contains(c.config.Peer(r)) {
+		c.refuse(w, r, refusal("source"))
+		return
+	}
 	switch r.Method {
 	case http.MethodGet:
 		c.greet(w, r)

@@ -78,6 +78,7 @@ type Client struct {
 	appID, secret string
 	openURL       string
 	remote        *remote.Client
+	logger        *slog.Logger
 	now           func() time.Time
 	classic       bool
 	tokens        *keeper
@@ -120,7 +121,7 @@ func New(config Config) (*Client, error) {
 	}
 	c := &Client{
 		appID: config.AppID, secret: config.Secret, openURL: strings.TrimSuffix(config.OpenURL, "/"),
-		remote: caller, now: config.Now, classic: config.Classic,
+		remote: caller, logger: config.Logger, now: config.Now, classic: config.Classic,
 	}
 	c.tokens = newKeeper("access_token", config, c.fetchToken)
 	c.tokens.ruthless = config.Classic

@@ -7,15 +7,16 @@
 // [NewCallback] makes the [http.Handler] for the server address in the account's
 // console. The [Mode] is declared, never guessed from what arrives; each push is
 // checked for signature, age, repetition, app id and original id before a
-// handler sees it, and a refusal names the step that failed and nothing more. A
-// [Push] carries a typed [Content]: a message ([Text], [Image] …) or an event
-// ([Subscribe], [Scan], [TemplateSent] …); what is not known here is [Unknown]
-// and never an error. The handler answers with a [Reply].
+// handler sees it, and a refusal names the step that failed and nothing more;
+// [Sources] adds the platform's own addresses as a second lock. A [Push] carries
+// a typed [Content]: a message ([Text], [Image] …) or an event ([Subscribe],
+// [Scan], [TemplateSent] …); what is not known here is [Unknown] and never an
+// error. The handler answers with a [Reply].
 //
 // The platform waits five seconds and delivers three times. A second delivery
-// gets the answer of the first. A handler that takes longer loses nothing: the
-// platform is told "success", and the reply goes to the Late hook, which sends
-// it with [Client.SendText].
+// gets the answer of the first. When a handler takes longer, the platform is
+// told "success", and the reply goes to the Late hook, which can send it with
+// [Client.SendText].
 //
 // # What we ask of the platform
 //
