@@ -152,23 +152,28 @@ func (c *Client) do(ctx context.Context, call call) (gjson.Result, error) {
 			return gjson.Result{}, &hospital.Error{Kind: hospital.Invalid, Op: call.op, Code: "bad_request", Err: err}
 		}
 	}
-	if call.open {
-		return c.persist(ctx, call, body, "")
+	token := ""
+	if !call.open {
+		var err error
+		if token, err = c.tokens.token(ctx, ""); err != nil {
+			return gjson.Result{}, unasked(call.op, err)
+		}
 	}
-	token, err := c.tokens.token(ctx, "")
-	if err != nil {
-		return gjson.Result{}, unasked(call.op, err)
+	doubt := false // some attempt may have been applied
+	answer, err := c.persist(ctx, call, body, token, &doubt)
+	if !call.open && err != nil && tokenRefused(err) {
+		// What was refused for its token was not applied, so it may be repeated.
+		if fresh, lost := c.tokens.token(ctx, token); lost == nil && fresh != token {
+			answer, err = c.persist(ctx, call, body, fresh, &doubt)
+		}
 	}
-	answer, err := c.persist(ctx, call, body, token)
-	if !tokenRefused(err) {
-		return answer, err
+	switch {
+	case err == nil:
+		return answer, nil
+	case doubt && call.changes:
+		err.Kind = hospital.Indeterminate // no later refusal undoes what an earlier attempt did
 	}
-	// What was refused for its token was not applied, so it may be repeated.
-	fresh, lost := c.tokens.token(ctx, token)
-	if lost != nil || fresh == token {
-		return answer, err
-	}
-	return c.persist(ctx, call, body, fresh)
+	return gjson.Result{}, err
 }
 
 // unasked is the error of a call that was not made for want of a token: its
@@ -187,22 +192,20 @@ func tokenRefused(err error) bool {
 }
 
 // persist repeats the call while the platform is busy, if it bears repetition.
-func (c *Client) persist(ctx context.Context, call call, body []byte, token string) (gjson.Result, error) {
-	doubt := false // an earlier attempt may have been applied
+func (c *Client) persist(ctx context.Context, call call, body []byte, token string, doubt *bool) (gjson.Result, *hospital.Error) {
 	for try := 1; ; try++ {
 		answer, lost, err := c.once(ctx, call, body, token)
-		doubt = doubt || lost
+		*doubt = *doubt || lost
 		if err == nil {
 			return answer, nil
 		}
-		busy := ClassOf(err) == ClassBusy
-		if !busy || call.changes && !call.idempotent || try == busyTries {
-			if doubt && call.changes && !tokenRefused(err) {
-				err.Kind = hospital.Indeterminate
-			}
+		if ClassOf(err) != ClassBusy {
 			return gjson.Result{}, err
 		}
-		doubt = true
+		*doubt = true
+		if call.changes && !call.idempotent || try == busyTries {
+			return gjson.Result{}, err
+		}
 		wait := time.NewTimer(busyWait << (try - 1))
 		select {
 		case <-wait.C:

@@ -142,13 +142,25 @@ func TestWhatBecomesOfALostAnswer(t *testing.T) {
 
 func TestADoubtIsNotLiftedByALaterRefusal(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		answers := []string{`{"errcode":-1,"errmsg":"system error"}`, `{"errcode":45009,"errmsg":"reach max api daily quota limit rid: 5f6a7b8c-00000000-00000001"}`}
-		client := scripted(t, answers)
-		_, err := client.Notify(t.Context(), booked(testOpenID))
-		require.ErrorIs(t, err, &hospital.Error{Kind: hospital.Indeterminate, Code: "45009"})
-		require.Equal(t, wechat.ClassQuota, wechat.ClassOf(err))
-	})
+	const busy, dead, over = `{"errcode":-1,"errmsg":"system error"}`, `{"errcode":40001,"errmsg":"invalid credential"}`, `{"errcode":45009,"errmsg":"reach max api daily quota limit"}`
+	for name, test := range map[string]struct {
+		answers []string
+		kind    hospital.Kind
+	}{
+		"a quota that is used up":                    {[]string{over}, hospital.Unavailable},
+		"a quota, after the platform was busy":       {[]string{busy, over}, hospital.Indeterminate},
+		"a quota, after a token was refused":         {[]string{dead, over}, hospital.Unavailable},
+		"a quota, after it was busy and refused one": {[]string{busy, dead, over}, hospital.Indeterminate},
+		"two tokens, after the platform was busy":    {[]string{busy, dead, dead}, hospital.Indeterminate},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				_, err := scripted(t, test.answers).Notify(t.Context(), booked(testOpenID))
+				require.Equal(t, test.kind, hospital.KindOf(err), "%v", err)
+			})
+		})
+	}
 }
 
 type roundTrip func(*http.Request) (*http.Response, error)
@@ -158,12 +170,14 @@ func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f
 // scripted is a client whose platform gives a token and then these answers.
 func scripted(tb testing.TB, answers []string) *wechat.Client {
 	tb.Helper()
+	tokens := 0
 	client, err := wechat.New(wechat.Config{
 		AppID: testAppID, Secret: "TESTING-SECRET", TripAfter: -1,
 		HTTPClient: &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
 			w := httptest.NewRecorder()
 			if r.URL.Path == "/cgi-bin/stable_token" {
-				_, _ = io.WriteString(w, `{"access_token":"TESTING-ACCESS-TOKEN","expires_in":7200}`)
+				tokens++
+				_, _ = fmt.Fprintf(w, `{"access_token":"TESTING-ACCESS-TOKEN-%d","expires_in":7200}`, tokens)
 				return w.Result(), nil
 			}
 			if len(answers) == 0 {
@@ -214,7 +228,7 @@ func TestRefusalsAreSorted(t *testing.T) {
 
 func TestAPlatformThatRepeatsWhatItWasToldIsNotPrinted(t *testing.T) {
 	t.Parallel()
-	_, err := scripted(t, []string{`{"errcode":47003,"errmsg":"argument invalid! 血常规 <&> of TESTING-ACCESS-TOKEN by TESTING-SECRET"}`}).
+	_, err := scripted(t, []string{`{"errcode":47003,"errmsg":"argument invalid! 血常规 <&> of TESTING-ACCESS-TOKEN-1 by TESTING-SECRET"}`}).
 		Notify(t.Context(), report(testOpenID))
 	require.ErrorContains(t, err, "argument invalid! *** of *** by ***")
 }
