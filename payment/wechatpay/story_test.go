@@ -188,12 +188,17 @@ func TestAFaultOfAnyCallCostsNoMoney(t *testing.T) {
 	t.Parallel()
 	for _, call := range []wechatpaytest.Call{
 		wechatpaytest.PrepayCall, wechatpaytest.Query, wechatpaytest.RefundCall, wechatpaytest.QueryRefund, wechatpaytest.Any,
+		wechatpaytest.Certificates,
 	} {
 		for _, fault := range faults {
 			t.Run(string(call)+" "+string(fault), func(t *testing.T) {
 				t.Parallel()
 				synctest.Test(t, func(t *testing.T) {
-					s := newStreet(t, wechatpaytest.PublicKeyMode)
+					mode := wechatpaytest.PublicKeyMode
+					if call == wechatpaytest.Certificates {
+						mode = wechatpaytest.CertificateMode
+					}
+					s := newStreet(t, mode)
 					require.NoError(t, s.platform.Fail(call, wechatpaytest.Switch{Fault: fault, Times: 4}))
 					require.NoError(t, s.platform.Mail(wechatpaytest.Mail{Fault: wechatpaytest.MailLost}, wechatpaytest.Mail{Fault: wechatpaytest.MailLost}))
 					key := s.open()
