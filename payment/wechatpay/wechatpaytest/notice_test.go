@@ -312,3 +312,27 @@ func TestARedirectIsNotFollowed(t *testing.T) {
 	require.Equal(t, http.StatusTemporaryRedirect, m.ledger().Notices[0].Status)
 	require.Equal(t, wechatpaytest.Waiting, m.ledger().Notices[0].State)
 }
+
+// TestWhatIsPostedAgainFaresWell sends out what was held back or spoilt, whole.
+func TestWhatIsPostedAgainFaresWell(t *testing.T) {
+	t.Parallel()
+	mat := &doormat{}
+	m := trading(t, wechatpaytest.Config{HTTPClient: mat.client()})
+	require.NoError(t, m.p.Mail(
+		wechatpaytest.Mail{Fault: wechatpaytest.MailProbe, Times: 50}, wechatpaytest.Mail{Fault: wechatpaytest.MailBehindNext},
+	))
+	m.paid("AGAIN_1")
+	m.paid("AGAIN_2")
+	m.advance()
+	require.Len(t, mat.all(), 1)
+	for _, n := range m.ledger().Notices {
+		require.NoError(t, m.p.Post(n.ID))
+	}
+	m.advance()
+	came := mat.all()
+	require.Len(t, came, 3)
+	for i, n := range came {
+		_, err := m.open(n)
+		require.Equal(t, i == 0, err != nil, "only the first was a probe")
+	}
+}

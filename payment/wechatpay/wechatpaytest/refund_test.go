@@ -85,6 +85,8 @@ func TestARefundNumberRefundsOnce(t *testing.T) {
 		require.Equal(t, http.StatusBadRequest, got.Status, name)
 		require.Equal(t, "INVALID_REQUEST", got.Code, name)
 	}
+	torn := m.refund("REFUND_2", "R@2", 500, "transaction_id", trade.TransactionID)
+	require.Equal(t, "RESOURCE_NOT_EXISTS", torn.Code, "one trade under both numbers")
 	require.EqualValues(t, 500, m.ledger().Refunded)
 }
 
