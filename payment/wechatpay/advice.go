@@ -56,8 +56,8 @@ var advices = map[string]Advice{
 	"NOTENOUGH":             {hospital.Rejected, RepeatLater, "top up the merchant account: the refund goes on under its number"},
 	"USER_ACCOUNT_ABNORMAL": {hospital.Rejected, RepeatNever, "the payer's account is closed: return the money by hand"},
 	"REQUEST_BLOCKED":       {hospital.Rejected, RepeatLater, "the merchant's right to do this is not enabled or was blocked: see the merchant platform"},
-	"FREQUENCY_LIMITED":     {hospital.Unavailable, RepeatLater, "too many calls: wait"},
-	"RATELIMIT_EXCEEDED":    {hospital.Unavailable, RepeatLater, "too many calls: wait"},
+	"FREQUENCY_LIMITED":     {hospital.Unavailable, RepeatLater, "too many calls: wait; a refund may have been taken all the same: query it"},
+	"RATELIMIT_EXCEEDED":    {hospital.Unavailable, RepeatLater, "too many calls: wait; a refund may have been taken all the same: query it"},
 	"SYSTEM_ERROR":          {hospital.Indeterminate, RepeatAsked, "it may have happened: query, or the same number and bytes again"},
 }
 

@@ -53,6 +53,8 @@ func (c call) kind(code string) hospital.Kind {
 		return c.doubt()
 	case c == callRefund && code == "SIGN_ERROR":
 		return hospital.Denied
+	case c == callRefund && advice.Kind == hospital.Unavailable:
+		return hospital.Indeterminate // "too many calls" is no proof that none was taken. Source: doc/v3/merchant/4012081717
 	case c == callRefund && (advice.Kind == hospital.Conflict || advice.Kind == hospital.NotFound):
 		return hospital.Rejected
 	}
@@ -194,7 +196,7 @@ func (c *Channel) refused(ctx context.Context, q question, answer remote.Answer)
 		}
 	}
 	kind := q.call.kind(said.Code)
-	if answer.Status == http.StatusTooManyRequests {
+	if answer.Status == http.StatusTooManyRequests && q.call != callRefund {
 		kind = hospital.Unavailable
 	}
 	if answer.Lost > 0 && !q.call.reads() && kind != hospital.Conflict && kind != hospital.NotFound {

@@ -180,7 +180,7 @@ func TestTheBooksAgreeFromPrepayToRefund(t *testing.T) {
 // faults are what may befall a call. Each of them must cost time and no money.
 var faults = []wechatpaytest.Fault{
 	wechatpaytest.Dead, wechatpaytest.RequestLost, wechatpaytest.AnswerLost, wechatpaytest.Truncated, wechatpaytest.ErrorBefore,
-	wechatpaytest.ErrorAfter, wechatpaytest.BadGateway, wechatpaytest.TooMany, wechatpaytest.Probe, wechatpaytest.WrongTime,
+	wechatpaytest.ErrorAfter, wechatpaytest.BadGateway, wechatpaytest.TooMany, wechatpaytest.TooManyAfter, wechatpaytest.Probe, wechatpaytest.WrongTime,
 	wechatpaytest.UnknownSerial, wechatpaytest.Forged, wechatpaytest.Unsigned,
 }
 
