@@ -2,7 +2,6 @@ package interop_test
 
 import (
 	"bytes"
-	"context"
 	"io"
 	"net/http"
 	"slices"
@@ -61,15 +60,15 @@ func newReaders(tb testing.TB) readers {
 	}
 	attempt.Request, err = channel.Compose(attempt)
 	require.NoError(tb, err)
-	_, err = channel.Prepay(context.Background(), attempt)
+	_, err = channel.Prepay(tb.Context(), attempt)
 	require.NoError(tb, err)
 	_, err = platform.Pay(wechatpaytest.Payment{OutTradeNo: string(attempt.TradeNo)})
 	require.NoError(tb, err)
-	_, err = platform.Advance(context.Background())
+	_, err = platform.Advance(tb.Context())
 	require.NoError(tb, err)
 	handler, err := notify.NewRSANotifyHandler(c.APIv3Key, verifiers.NewSHA256WithRSAPubkeyVerifier(c.PublicKeyID, *c.PublicKey))
 	require.NoError(tb, err)
-	request, err := http.NewRequestWithContext(context.Background(), http.MethodPost, "https://hospital.example/notify", nil)
+	request, err := http.NewRequestWithContext(tb.Context(), http.MethodPost, "https://hospital.example/notify", nil)
 	require.NoError(tb, err)
 	request.Header = box.header
 	body := bytes.NewReader(nil)
@@ -128,7 +127,7 @@ func (w *written) Write(text []byte) (int, error) { return w.body.Write(text) }
 // machine can change.
 func TestANotificationCostsLess(t *testing.T) { //nolint:paralleltest // AllocsPerRun counts the whole process
 	r := newReaders(t)
-	count := func(read func() error) float64 { //nolint:forbidigo // AllocsPerRun's type
+	count := func(read func() error) float64 {
 		return testing.AllocsPerRun(100, func() {
 			if err := read(); err != nil {
 				t.Error(err)
