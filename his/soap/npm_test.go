@@ -71,7 +71,7 @@ func TestAgainstNpmSoap(t *testing.T) {
 		{"SOAP 1.2", "/doc12", with(func(d *soap.Dialect) { d.Version = soap.V12 }), nil, "张三", "", 0},
 		{"rpc/literal", "/rpc", with(func(d *soap.Dialect) { d.Style = soap.RPC }), nil, "张三", "", 0},
 		{"a name and password are accepted", "/secure", dialect, key, "张三", "", 0},
-		{"a call without them is refused", "/secure", dialect, nil, "张三", "soap_fault", hospital.Rejected},
+		{"a call without them is refused", "/secure", dialect, nil, "张三", "soap_fault", hospital.Denied},
 		{"a fault of the service leaves the outcome open", "/doc11", dialect, nil, "fault", "soap_fault", hospital.Indeterminate},
 		{"so does one that blames the caller of a change", "/doc12", with(func(d *soap.Dialect) { d.Version = soap.V12 }), nil, "fault12", "soap_fault", hospital.Indeterminate},
 	}

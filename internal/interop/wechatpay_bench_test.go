@@ -12,7 +12,6 @@ import (
 	"github.com/wechatpay-apiv3/wechatpay-go/core/auth/verifiers"
 	"github.com/wechatpay-apiv3/wechatpay-go/core/notify"
 	"github.com/wechatpay-apiv3/wechatpay-go/services/payments"
-
 	"github.com/wxhospital/hospital/payment"
 	"github.com/wxhospital/hospital/payment/wechatpay"
 	"github.com/wxhospital/hospital/payment/wechatpay/wechatpaytest"

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-
 	"github.com/wxhospital/hospital/internal/testneed"
 	"github.com/wxhospital/hospital/payment/wechatpay/wechatpaytest"
 )

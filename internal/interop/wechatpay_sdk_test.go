@@ -20,7 +20,6 @@ import (
 	"github.com/wechatpay-apiv3/wechatpay-go/services/payments"
 	"github.com/wechatpay-apiv3/wechatpay-go/services/payments/jsapi"
 	"github.com/wechatpay-apiv3/wechatpay-go/services/refunddomestic"
-
 	"github.com/wxhospital/hospital/payment/wechatpay/wechatpaytest"
 )
 
@@ -122,10 +121,10 @@ func notifyURL(t *testing.T, verifier auth.Verifier, apiV3Key string) (address s
 
 func prepayRequest(c wechatpaytest.Credentials, no, notifyURL string) jsapi.PrepayRequest {
 	return jsapi.PrepayRequest{
-		Appid: core.String(c.AppID), Mchid: core.String(c.MerchantID), Description: core.String("挂号费"),
-		OutTradeNo: core.String(no), NotifyUrl: core.String(notifyURL + "/pay"), Attach: core.String("a"),
-		Amount: &jsapi.Amount{Total: core.Int64(1250), Currency: core.String("CNY")},
-		Payer:  &jsapi.Payer{Openid: core.String("oUpF8uMuAJO_M2pxb1Q9zNjWeS6o")},
+		Appid: new(c.AppID), Mchid: new(c.MerchantID), Description: new("挂号费"),
+		OutTradeNo: new(no), NotifyUrl: new(notifyURL + "/pay"), Attach: new("a"),
+		Amount: &jsapi.Amount{Total: core.Int64(1250), Currency: new("CNY")},
+		Payer:  &jsapi.Payer{Openid: new("oUpF8uMuAJO_M2pxb1Q9zNjWeS6o")},
 	}
 }
 
@@ -151,7 +150,7 @@ func TestOfficialSDK(t *testing.T) {
 			require.NoError(t, err)
 			require.NotEqual(t, *sheet.PrepayId, *again.PrepayId)
 			changed := prepay
-			changed.Amount = &jsapi.Amount{Total: core.Int64(1251), Currency: core.String("CNY")}
+			changed.Amount = &jsapi.Amount{Total: core.Int64(1251), Currency: new("CNY")}
 			_, _, err = sdk.PrepayWithRequestPayment(ctx, changed)
 			require.True(t, core.IsAPIError(err, "INVALID_REQUEST"), "%v", err)
 
@@ -188,7 +187,7 @@ func TestOfficialSDK(t *testing.T) {
 			}
 			_, _, err = sdk.Prepay(ctx, other)
 			require.True(t, core.IsAPIError(err, "ORDER_CLOSED"), "%v", err)
-			_, err = sdk.CloseOrder(ctx, jsapi.CloseOrderRequest{OutTradeNo: core.String("HOSPITAL_3"), Mchid: other.Mchid})
+			_, err = sdk.CloseOrder(ctx, jsapi.CloseOrderRequest{OutTradeNo: new("HOSPITAL_3"), Mchid: other.Mchid})
 			require.True(t, core.IsAPIError(err, "ORDER_NOT_EXIST"), "%v", err)
 
 			refundWithSDK(t, platform, client, *prepay.OutTradeNo, address)
@@ -206,9 +205,9 @@ func refundWithSDK(t *testing.T, platform *wechatpaytest.Platform, client *core.
 	ctx := t.Context()
 	refunds := refunddomestic.RefundsApiService{Client: client}
 	ask := refunddomestic.CreateRequest{
-		OutTradeNo: core.String(outTradeNo), OutRefundNo: core.String("HOSPITAL_1@R1"), Reason: core.String("退号"),
-		NotifyUrl: core.String(address + "/refund"),
-		Amount:    &refunddomestic.AmountReq{Refund: core.Int64(1000), Total: core.Int64(1250), Currency: core.String("CNY")},
+		OutTradeNo: new(outTradeNo), OutRefundNo: new("HOSPITAL_1@R1"), Reason: new("退号"),
+		NotifyUrl: new(address + "/refund"),
+		Amount:    &refunddomestic.AmountReq{Refund: core.Int64(1000), Total: core.Int64(1250), Currency: new("CNY")},
 	}
 	query := refunddomestic.QueryByOutRefundNoRequest{OutRefundNo: ask.OutRefundNo}
 	_, _, err := refunds.QueryByOutRefundNo(ctx, query)
@@ -224,7 +223,7 @@ func refundWithSDK(t *testing.T, platform *wechatpaytest.Platform, client *core.
 	}
 	require.Equal(t, ids[0], ids[1])
 	more := ask
-	more.Amount = &refunddomestic.AmountReq{Refund: core.Int64(1001), Total: core.Int64(1250), Currency: core.String("CNY")}
+	more.Amount = &refunddomestic.AmountReq{Refund: core.Int64(1001), Total: core.Int64(1250), Currency: new("CNY")}
 	_, _, err = refunds.Create(ctx, more)
 	require.True(t, core.IsAPIError(err, "INVALID_REQUEST"), "%v", err)
 	require.NoError(t, platform.Shift(wechatpaytest.DefaultRefundAfter))
