@@ -433,6 +433,35 @@ func TestThePlatformNeverWaitsBeyondTheBudget(t *testing.T) {
 	})
 }
 
+func TestALateReplyThatNobodyTakesIsLoggedWithoutThePerson(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		late func(context.Context, wechat.Push, wechat.Reply)
+		says string
+	}{
+		"no hook":           {nil, "wechat reply came too late and is dropped"},
+		"a hook that fails": {func(context.Context, wechat.Push, wechat.Reply) { panic("boom") }, "wechat late hook panicked"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				var log bytes.Buffer
+				slow := &patient{leave: make(chan wechat.Reply)}
+				callback := newCallback(t, func(c *wechat.CallbackConfig) {
+					c.Handle, c.Late, c.Logger = slow.handle, test.late, slog.New(slog.NewTextHandler(&log, nil))
+				})
+				require.Equal(t, "success", safely(t, now, "n", textPush(1, "我叫陈素心")).send(callback).Body.String())
+				slow.leave <- wechat.TextReply{Content: "好"}
+				require.NoError(t, callback.Drain(t.Context()))
+				require.Contains(t, log.String(), test.says)
+				require.Contains(t, log.String(), "push.from=***3bGY push.type=text")
+				require.NotContains(t, log.String(), "陈素心")
+				require.NotContains(t, log.String(), testOpenID)
+			})
+		})
+	}
+}
+
 func TestAFailedHandlerIsAskedAgain(t *testing.T) {
 	t.Parallel()
 	for name, fail := range map[string]func() (wechat.Reply, error){

@@ -234,7 +234,10 @@ type fetched struct {
 // the token of every other system that shares the account.
 func (k *keeper) fetchNext(ctx context.Context, dead string) (fetched, error) {
 	stored, err := k.store.Load(ctx, k.name)
-	if err == nil && k.serves(stored, dead) {
+	if err != nil { // it has just given the lease; without its count nothing is forced
+		return fetched{}, err
+	}
+	if k.serves(stored, dead) {
 		return fetched{stored, true}, nil
 	}
 	refused := dead != ""

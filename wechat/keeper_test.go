@@ -213,6 +213,8 @@ type faultyStore struct {
 	wechat.MemoryTokens
 
 	down   atomic.Bool
+	mute   atomic.Bool  // only Save fails
+	robbed atomic.Bool  // at the next Save the lease is another's, who has saved
 	leased atomic.Int32 // leases that are refused before one is given
 }
 
@@ -238,6 +240,22 @@ func (f *faultyStore) Lease(ctx context.Context, name, holder string, d time.Dur
 func (f *faultyStore) Save(ctx context.Context, name, holder string, token wechat.Token) error {
 	if f.down.Load() {
 		return errDown
+	}
+	if f.mute.Load() {
+		return errDown
+	}
+	if f.robbed.CompareAndSwap(true, false) {
+		if _, err := f.MemoryTokens.Lease(ctx, name, holder, -time.Second); err != nil {
+			return err
+		}
+		if _, err := f.MemoryTokens.Lease(ctx, name, "robber", time.Minute); err != nil {
+			return err
+		}
+		younger := token
+		younger.Value = "TESTING-YOUNGER"
+		if err := f.MemoryTokens.Save(ctx, name, "robber", younger); err != nil {
+			return err
+		}
 	}
 	return f.MemoryTokens.Save(ctx, name, holder, token)
 }
@@ -267,6 +285,41 @@ func TestWhileTheStoreIsDownTheLastGoodTokenServes(t *testing.T) {
 		require.NoError(t, s.Revoke(wechattest.Stable))
 		require.Empty(t, ask(t, 10, fresh, client))
 		require.Equal(t, 4, s.tokenCalls())
+	})
+}
+
+func TestATokenThatCannotBeSharedStillServesItsFetcher(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newSite(t, nil)
+		store := &faultyStore{}
+		store.mute.Store(true)
+		client := s.client(t, func(c *wechat.Config) { c.Tokens = store })
+		require.Empty(t, ask(t, 10, client))
+		require.Empty(t, ask(t, 10, client))
+		require.Equal(t, 1, s.tokenCalls())
+		require.Contains(t, s.log.String(), "wechat token not shared")
+	})
+}
+
+func TestAFetcherThatWasTooSlowTakesTheYoungerToken(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newSite(t, nil)
+		store := &faultyStore{}
+		store.robbed.Store(true)
+		client := s.client(t, func(c *wechat.Config) { c.Tokens = store })
+		require.Empty(t, ask(t, 1, client), "made up, it is refused, and the platform asked again")
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		var tokens []string
+		for _, asked := range s.asked {
+			if token := asked.Query().Get("access_token"); token != "" {
+				tokens = append(tokens, token)
+			}
+		}
+		require.Len(t, tokens, 2)
+		require.Equal(t, "TESTING-YOUNGER", tokens[0])
 	})
 }
 

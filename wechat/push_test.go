@@ -120,6 +120,12 @@ func TestParsePush(t *testing.T) {
 	}
 }
 
+func TestATemplateMessageArrivedOnlyWithSuccess(t *testing.T) {
+	t.Parallel()
+	require.True(t, wechat.TemplateSent{Status: "success"}.Delivered())
+	require.False(t, wechat.TemplateSent{Status: "failed:user block"}.Delivered())
+}
+
 func TestParsePushRefuses(t *testing.T) {
 	t.Parallel()
 	text := func(rest string) string { return "<xml>" + envelopeXML + "<MsgType>text</MsgType>" + rest + "</xml>" }
