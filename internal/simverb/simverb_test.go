@@ -38,7 +38,7 @@ func TestAnOrderIsCarriedOutOrTheFieldIsNamed(t *testing.T) {
 		"no number":             {http.MethodPost, "/_sim/slow?op=Hold&times=two", 400, "times: want a whole number"},
 		"no duration":           {http.MethodPost, "/_sim/slow?op=Hold&delay=15", 400, "delay: want a duration"},
 		"time runs forward":     {http.MethodPost, "/_sim/slow?op=Hold&delay=-15s", 400, "delay: want a duration"},
-		"a misspelled value":      {http.MethodPost, "/_sim/slow?op=Hold&time=2", 400, `unknown or repeated value \"time\"`},
+		"a misspelled value":    {http.MethodPost, "/_sim/slow?op=Hold&time=2", 400, `unknown or repeated value \"time\"`},
 		"a value twice":         {http.MethodPost, "/_sim/slow?op=Hold&op=Cancel", 400, `unknown or repeated value \"op\"`},
 		"a torn query":          {http.MethodPost, "/_sim/slow?op=%zz", 400, "the query is torn"},
 		"another method":        {http.MethodGet, "/_sim/slow?op=Hold", 404, ""},
