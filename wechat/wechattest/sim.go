@@ -43,6 +43,8 @@ func simVerbs() map[string]simVerb {
 		"POST /_sim/mend":        simMend,                                      //
 		"POST /_sim/advance":     simAdvance,                                   // does what is due
 		"POST /_sim/callback":    simCallback,                                  // url
+		"POST /_sim/domain":      simDomain,                                    // host: web logins may return to it
+		"GET /_sim/templates":    simTemplates,                                 // the account's, with their fields
 		"POST /_sim/verify":      simVerify,                                    // the console's check of the callback
 	}
 }
@@ -254,6 +256,25 @@ func simAdvance(ctx context.Context, p *Platform, _ url.Values) (any, error) {
 
 func simCallback(_ context.Context, p *Platform, q url.Values) (any, error) {
 	return nil, p.SetCallback(q.Get("url"))
+}
+
+func simDomain(_ context.Context, p *Platform, q url.Values) (any, error) {
+	return nil, p.AddDomain(q.Get("host"))
+}
+
+// simTemplate is a template in the list.
+type simTemplate struct {
+	ID    string `json:"id"`
+	Title string `json:"title"`
+	Lines []Line `json:"lines"`
+}
+
+func simTemplates(_ context.Context, p *Platform, _ url.Values) (any, error) {
+	all := []simTemplate{}
+	for _, m := range p.config.Templates {
+		all = append(all, simTemplate{m.ID, m.Title, m.lines()})
+	}
+	return all, nil
 }
 
 func simVerify(ctx context.Context, p *Platform, _ url.Values) (any, error) {

@@ -77,6 +77,8 @@ func TestTheControlSurfaceDrivesAPhone(t *testing.T) {
 	require.Contains(t, must("POST", "/_sim/authorize", "openid", id, "link", link(site.Account().AppID, "snsapi_base", "s1")), "code=")
 	must("POST", "/_sim/unfollow", "openid", id)
 	must("POST", "/_sim/callback", "url", "")
+	must("POST", "/_sim/domain", "host", "127.0.0.1:8080")
+	require.Contains(t, must("GET", "/_sim/templates"), `"title":`)
 
 	for _, wrong := range []struct {
 		path   string
@@ -92,6 +94,7 @@ func TestTheControlSurfaceDrivesAPhone(t *testing.T) {
 		{"/_sim/break", []string{"kind", "busy", "wait", "x"}, http.StatusBadRequest, "bad_wait"},
 		{"/_sim/revoke", []string{"kind", "other"}, http.StatusBadRequest, "bad_kind"},
 		{"/_sim/callback", []string{"url", "x"}, http.StatusBadRequest, "bad_config"},
+		{"/_sim/domain", nil, http.StatusBadRequest, "bad_config"},
 		{"/_sim/verify", nil, http.StatusBadRequest, "no_callback"},
 	} {
 		status, body := steer(t, site, "POST", wrong.path, wrong.pairs...)
