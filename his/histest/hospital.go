@@ -7,6 +7,7 @@ import (
 
 	"github.com/wxhospital/hospital"
 	"github.com/wxhospital/hospital/his"
+	"github.com/wxhospital/hospital/internal/journal"
 )
 
 // DefaultHoldFor is how long a number stays locked without being confirmed.
@@ -46,7 +47,7 @@ type Hospital struct {
 	staff  roster
 
 	mu      sync.Mutex
-	journal *journal
+	journal *journal.Journal
 	opening opening
 	log     []effect // everything that happened and was not forgotten
 	state   *state
@@ -83,11 +84,11 @@ func NewHospital(config Config) (*Hospital, error) {
 		config.HoldFor = DefaultHoldFor
 	}
 	h := &Hospital{config: config, staff: newRoster(), days: map[hospital.Date]*workday{}}
-	journal, effects, err := openJournal(config.Dir)
-	if err != nil {
+	var effects []effect
+	var err error
+	if h.journal, effects, err = openJournal(config.Dir); err != nil {
 		return nil, err
 	}
-	h.journal = journal
 	if len(effects) == 0 {
 		first := effect{Kind: opened, Opening: &opening{
 			At: h.clock(), Seed: config.Seed, SlotNumbers: config.SlotNumbers, Quota: config.Quota,
@@ -110,7 +111,7 @@ func NewHospital(config Config) (*Hospital, error) {
 func (h *Hospital) Close() error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.journal.close()
+	return h.journal.Close()
 }
 
 // System returns the hospital as the adapter of a vendor that offers every role
@@ -184,9 +185,9 @@ func (h *Hospital) act(op string, command func(turn) error) error {
 		if err == nil {
 			err = command(t)
 		}
-		return h.journal.seq, err
+		return h.journal.Seq(), err
 	}()
-	if failed := h.journal.sync(seq); failed != nil {
+	if failed := h.journal.Sync(seq); failed != nil {
 		return failed
 	}
 	return err
@@ -203,8 +204,8 @@ func reachable(ctx context.Context, op string) error {
 
 // commit journals the effect and then lets it happen.
 func (h *Hospital) commit(now time.Time, e effect) error {
-	e.Seq, e.At = h.journal.seq+1, now
-	if err := h.journal.append(e); err != nil {
+	e.Seq, e.At = h.journal.Seq()+1, now
+	if err := h.journal.Append(e); err != nil {
 		return err
 	}
 	h.happen(e)
@@ -217,5 +218,5 @@ func (t turn) record(e effect) error { return t.commit(t.now, e) }
 // nextNo is the number the hospital gives to what the next effect makes. It
 // counts journal lines, so not even a restored backup gives a number twice.
 func (t turn) nextNo(prefix string) string {
-	return prefix + t.now.Format("060102") + digits(t.journal.seq+1, 6)
+	return prefix + t.now.Format("060102") + digits(t.journal.Seq()+1, 6)
 }

@@ -139,12 +139,12 @@ func TestATornLineInTheMiddleIsNamed(t *testing.T) {
 	require.NoError(t, os.WriteFile(name, torn, 0o600))
 	_, err = histest.NewHospital(histest.Config{Dir: dir, Now: at.Now})
 	refused(t, err, hospital.Internal, "bad_journal")
-	require.ErrorContains(t, err, "line 5 is torn")
+	require.ErrorContains(t, err, "line 5 cannot be read")
 
 	missing := bytes.Join(append(append([][]byte{}, lines[:4]...), lines[5:]...), nil)
 	require.NoError(t, os.WriteFile(name, missing, 0o600))
 	_, err = histest.NewHospital(histest.Config{Dir: dir, Now: at.Now})
-	require.ErrorContains(t, err, "line 5 carries number 6")
+	require.ErrorContains(t, err, "line 5 cannot be read: it carries number 6")
 }
 
 func TestABadConfigurationIsNamed(t *testing.T) {

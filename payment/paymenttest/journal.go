@@ -1,22 +1,14 @@
 package paymenttest
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
-	"fmt"
-	"io"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/wxhospital/hospital"
+	"github.com/wxhospital/hospital/internal/journal"
 	"github.com/wxhospital/hospital/payment"
 )
-
-// tillJournal is the file in TillConfig.Dir.
-const tillJournal = "till.journal"
 
 // TillConfig says what [OpenTill] opens.
 type TillConfig struct {
@@ -40,32 +32,21 @@ func OpenTill(cfg TillConfig) (*Till, error) {
 		return nil, &hospital.Error{Kind: hospital.Invalid, Op: "paymenttest.OpenTill", Code: "bad_config", Detail: "TillConfig.Name is empty"}
 	}
 	t := NewTill(cfg.Name, cfg.Now, cfg.Notify)
-	if cfg.Dir == "" {
-		return t, nil
-	}
-	if err := os.MkdirAll(cfg.Dir, 0o750); err != nil {
-		return nil, journalError("cannot make the folder", err)
-	}
-	name := filepath.Clean(filepath.Join(cfg.Dir, tillJournal))
-	data, err := os.ReadFile(name)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, journalError("cannot read", err)
-	}
-	whole, err := t.replay(data)
+	var err error
+	t.journal, err = journal.Open(cfg.Dir, "till.journal", "paymenttest.Till", func(_ int64, text []byte) error {
+		var line tillLine
+		if err := json.Unmarshal(text, &line); err != nil {
+			return err
+		}
+		if (line.Trade == nil) != (line.Attempt == nil) {
+			return errors.New("a trade comes with its attempt")
+		}
+		t.put(line)
+		return nil
+	})
 	if err != nil {
 		return nil, err
 	}
-	file, err := os.OpenFile(name, os.O_CREATE|os.O_WRONLY, 0o600)
-	if err != nil {
-		return nil, journalError("cannot open", err)
-	}
-	if err := file.Truncate(whole); err != nil {
-		return nil, journalError("cannot cut the torn line", errors.Join(err, file.Close()))
-	}
-	if _, err := file.Seek(whole, io.SeekStart); err != nil {
-		return nil, journalError("cannot seek", errors.Join(err, file.Close()))
-	}
-	t.journal = file
 	return t, nil
 }
 
@@ -73,15 +54,7 @@ func OpenTill(cfg TillConfig) (*Till, error) {
 func (t *Till) Shut() error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.journal == nil {
-		return nil
-	}
-	file := t.journal
-	t.journal = nil
-	if err := file.Close(); err != nil {
-		return journalError("cannot close", err)
-	}
-	return nil
+	return t.journal.Close()
 }
 
 // tillLine is one line of the journal: what a trade or a refund has become,
@@ -94,38 +67,14 @@ type tillLine struct {
 	Notices int
 }
 
-// replay takes the lines in and returns how many bytes of data they fill. A
-// torn last line was never acknowledged to anybody.
-func (t *Till) replay(data []byte) (whole int64, err error) {
-	for n := 1; ; n++ {
-		text, rest, ended := bytes.Cut(data, []byte("\n"))
-		if !ended {
-			return whole, nil
-		}
-		var line tillLine
-		if err := json.Unmarshal(text, &line); err != nil || (line.Trade == nil) != (line.Attempt == nil) {
-			return 0, journalError(fmt.Sprintf("line %d is torn", n), err)
-		}
-		t.put(line)
-		whole += int64(len(text)) + 1
-		data = rest
-	}
-}
-
 // record journals the line and then lets it happen. The caller holds mu.
 func (t *Till) record(line tillLine) error {
 	line.Notices = t.notices
-	if t.journal != nil {
-		text, err := json.Marshal(line)
-		if err != nil {
-			return journalError("cannot encode", err)
-		}
-		if _, err := t.journal.Write(append(text, '\n')); err != nil {
-			return journalError("cannot write", err)
-		}
-		if err := t.journal.Sync(); err != nil {
-			return journalError("cannot sync", err)
-		}
+	if err := t.journal.Append(line); err != nil {
+		return err
+	}
+	if err := t.journal.Sync(t.journal.Seq()); err != nil {
+		return err
 	}
 	t.put(line)
 	return nil
@@ -139,8 +88,4 @@ func (t *Till) put(line tillLine) {
 	if line.Refund != nil {
 		t.refunds[line.Refund.No] = line.Refund
 	}
-}
-
-func journalError(detail string, cause error) error {
-	return &hospital.Error{Kind: hospital.Internal, Op: "paymenttest.Till", Code: "bad_journal", Detail: detail, Err: cause}
 }

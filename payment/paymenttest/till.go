@@ -3,13 +3,13 @@ package paymenttest
 import (
 	"context"
 	"fmt"
-	"os"
 	"reflect"
 	"slices"
 	"sync"
 	"time"
 
 	"github.com/wxhospital/hospital"
+	"github.com/wxhospital/hospital/internal/journal"
 	"github.com/wxhospital/hospital/payment"
 )
 
@@ -81,7 +81,7 @@ type Till struct {
 	late    []payment.Notice
 	notices int
 	calls   map[Call]int
-	journal *os.File // nil keeps nothing
+	journal *journal.Journal
 
 	onTheWay []func()
 }
@@ -99,7 +99,7 @@ func NewTill(name string, now func() time.Time, notify func(payment.Notice)) *Ti
 		now = time.Now
 	}
 	return &Till{
-		name: name, now: now, notify: notify, trades: map[payment.TradeNo]*trade{},
+		name: name, now: now, notify: notify, journal: &journal.Journal{}, trades: map[payment.TradeNo]*trade{},
 		refunds: map[payment.RefundNo]*payment.RefundStatus{}, faults: map[Call][]Fault{}, calls: map[Call]int{},
 	}
 }

@@ -100,10 +100,10 @@ func TestARestartMakesNoFourthDelivery(t *testing.T) {
 func TestAJournalThatCannotBeReadIsAnError(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct{ text, says string }{
-		"torn in the middle": {"{\"seq\":1,\n{\"seq\":2}\n", "line 1 is torn"},
-		"a line is missing":  {"{\"seq\":2}\n", "line 1 carries number 2"},
-		"an unknown shelf":   {"{\"seq\":1,\"rows\":[{\"s\":\"cards\",\"k\":\"1\"}]}\n", `line 1 names the unknown shelf "cards"`},
-		"another shape":      {"{\"seq\":1,\"rows\":[{\"s\":\"tokens\",\"k\":\"1\",\"v\":[]}]}\n", "line 1: shelf tokens"},
+		"torn in the middle": {"{\"seq\":1,\n{\"seq\":2}\n", "line 1 cannot be read"},
+		"a line is missing":  {"{\"seq\":2}\n", "line 1 cannot be read: it carries number 2"},
+		"an unknown shelf":   {"{\"seq\":1,\"rows\":[{\"s\":\"cards\",\"k\":\"1\"}]}\n", `line 1 cannot be read: it names the unknown shelf "cards"`},
+		"another shape":      {"{\"seq\":1,\"rows\":[{\"s\":\"tokens\",\"k\":\"1\",\"v\":[]}]}\n", "line 1 cannot be read: shelf tokens"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

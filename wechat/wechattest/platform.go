@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/wxhospital/hospital"
+	"github.com/wxhospital/hospital/internal/journal"
 	"github.com/wxhospital/hospital/wechat"
 )
 
@@ -94,7 +95,7 @@ type Platform struct {
 	done      chan struct{} // closed by Close
 
 	mu      sync.Mutex
-	journal *journal
+	journal *journal.Journal
 	broken  error // the journal failed: nothing happens any more
 	shelves map[string]shelver
 	busy    map[string]bool // jobs that are being pushed
@@ -153,7 +154,7 @@ func New(config Config) (*Platform, error) {
 		return err
 	})
 	if err != nil {
-		return nil, errors.Join(err, p.journal.close())
+		return nil, errors.Join(err, p.journal.Close())
 	}
 	return p, nil
 }
@@ -281,7 +282,7 @@ func (p *Platform) Close() error {
 		close(p.done)
 	}
 	p.broken = errors.Join(p.broken, errClosed)
-	return p.journal.close()
+	return p.journal.Close()
 }
 
 // errClosed answers whoever comes after Close.
@@ -299,7 +300,7 @@ func (p *Platform) act(command func(*turn) error) error {
 	t := &turn{Platform: p, now: p.config.Now().In(hospital.CST)}
 	err := command(t)
 	if len(t.changes) > 0 {
-		if failed := p.journal.append(t.now, t.changes); failed != nil {
+		if failed := t.remember(); failed != nil {
 			p.broken = failed
 			return failed
 		}

@@ -1,6 +1,10 @@
 package wechatpaytest
 
-import "net/http"
+import (
+	"net/http"
+
+	"github.com/wxhospital/hospital/internal/journal"
+)
 
 // NewKeyless is a platform that can carry out and sign nothing: making keys
 // takes a fuzzing worker longer than all else.
@@ -9,7 +13,7 @@ func NewKeyless() *Platform {
 	if err != nil {
 		panic(err)
 	}
-	return &Platform{config: config, wake: make(chan struct{}, 1), journal: &journal{}, state: newState(), faults: map[Call][]Switch{}}
+	return &Platform{config: config, wake: make(chan struct{}, 1), journal: &journal.Journal{}, state: newState(), faults: map[Call][]Switch{}}
 }
 
 // CarryOut is what follows a good signature: the call's effect and its answer.

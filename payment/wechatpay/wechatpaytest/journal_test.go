@@ -134,8 +134,8 @@ func TestATornJournal(t *testing.T) {
 
 	lines := bytes.SplitAfter(whole, []byte("\n"))
 	for name, content := range map[string]string{
-		"line 2 is torn": string(lines[0]) + "{\n" + string(lines[2]),
-		"line 1 is torn": string(lines[1]) + string(lines[2]),
+		"line 2 cannot be read": string(lines[0]) + "{\n" + string(lines[2]),
+		"line 1 cannot be read": string(lines[1]) + string(lines[2]),
 	} {
 		require.NoError(t, os.WriteFile(filepath.Join(dir, "wechatpay.journal"), []byte(content), 0o600))
 		_, err := wechatpaytest.New(wechatpaytest.Config{Dir: dir})

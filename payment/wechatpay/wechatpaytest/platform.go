@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/wxhospital/hospital"
+	"github.com/wxhospital/hospital/internal/journal"
 	"github.com/wxhospital/hospital/payment/wechatpay"
 )
 
@@ -104,7 +105,7 @@ type Platform struct {
 
 	mu       sync.Mutex
 	ring     ring
-	journal  *journal
+	journal  *journal.Journal
 	state    *state
 	faults   map[Call][]Switch
 	mail     []Mail
@@ -200,7 +201,7 @@ func digits(text string) bool {
 func (p *Platform) Close() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.journal.close()
+	return p.journal.Close()
 }
 
 // Now returns the platform's business time.
@@ -286,7 +287,7 @@ func (p *Platform) do(f func(*change) error) error {
 	if err != nil {
 		return err
 	}
-	return p.journal.sync(seq)
+	return p.journal.Sync(seq)
 }
 
 func (p *Platform) decide(f func(*change) error) (int64, error) {
@@ -302,7 +303,7 @@ func (p *Platform) decide(f func(*change) error) (int64, error) {
 	if err := p.commit(c); err != nil {
 		return 0, err
 	}
-	return p.journal.seq, nil
+	return p.journal.Seq(), nil
 }
 
 // pass lets happen what the clock alone brings about. The caller holds mu.
@@ -328,8 +329,8 @@ func (p *Platform) commit(c *change) error {
 	if c.empty(p.state) {
 		return nil
 	}
-	c.Seq = p.journal.seq + 1
-	if err := p.journal.append(c.line); err != nil {
+	c.Seq = p.journal.Seq() + 1
+	if err := p.journal.Append(c.line); err != nil {
 		return err
 	}
 	p.state.apply(c.line)
