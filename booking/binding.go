@@ -209,7 +209,7 @@ func (d *Desk) Resolve(ctx context.Context, actor hospital.Actor, id string, sta
 			a.end(Fulfilled, "", reason, now)
 			return
 		}
-		a.State, a.Reason, a.Tries, a.Deadline, a.AskedAt = Booked, reason, 0, time.Time{}, now
+		a.State, a.Cause, a.Reason, a.Tries, a.Deadline, a.AskedAt = Booked, "", reason, 0, time.Time{}, now
 		a.DueAt = d.nextCheck(*a, now)
 	}})
 }

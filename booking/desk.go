@@ -234,7 +234,8 @@ const maxMerges = 8
 // save commits the move. When somebody else changed the row first, a fact is
 // merged into the newer row if that still is in the same state or on the
 // manual list, and about the same payment; a decision is not, and save returns
-// ErrStale. A no of the HIS is no fact: whoever took the row over may have
+// ErrStale. A row that was leaving when it came onto the list takes no fact: the
+// HIS may have been told meanwhile to give the number back. A no of the HIS is no fact: whoever took the row over may have
 // called again since and been told yes, and finds out by itself if not.
 func (d *Desk) save(ctx context.Context, a Appointment, m move) (Appointment, error) {
 	// What the HIS said must be written down although the patient closed the page.
@@ -254,7 +255,7 @@ func (d *Desk) save(ctx context.Context, a Appointment, m move) (Appointment, er
 		if a, err = d.cfg.Store.Find(ctx, a.ID); err != nil {
 			return a, err
 		}
-		if a.State != from && a.State != Manual || a.Receipt != receipt {
+		if a.State != from && (a.State != Manual || a.Cause != "") || a.Receipt != receipt {
 			return a, ErrStale
 		}
 	}

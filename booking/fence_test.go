@@ -272,3 +272,31 @@ func TestAnAnswerThatDeniesItselfIsNoAnswer(t *testing.T) {
 		})
 	}
 }
+
+func TestAYesThatIsReadAfterTheNumberWasGivenBackIsNoBooking(t *testing.T) {
+	t.Parallel()
+	c := newClinic(t, func(config *booking.Config) {
+		config.Assurances.Confirm, config.Assurances.Cancel = hospital.Assurance{Idempotent: true}, hospital.Assurance{}
+	})
+	other, read := c.desk, false
+	c.spy(&spySlots{confirm: func(ctx context.Context, request hospital.ConfirmRequest, next booking.Slots) (hospital.Registration, error) {
+		registration, err := next.Confirm(ctx, request)
+		require.False(t, read)
+		read = true // the yes is under way; its reader stands still while others give the number back
+		c.leap(time.Hour, time.Hour)
+		c.line.LoseAnswers(histest.OpCancel, 1)
+		for range 5 {
+			c.leap(time.Minute, time.Minute)
+			_, advanceErr := other.Advance(ctx)
+			require.NoError(t, advanceErr)
+		}
+		require.Equal(t, booking.Manual, c.find(string(request.Key)).State)
+		return registration, err
+	}})
+	a, err := c.book(c.wish(2))
+	require.True(t, read)
+	require.NoError(t, err)
+	require.Equal(t, hospital.RegistrationCancelled, c.registered(a).State)
+	require.Equal(t, booking.Manual, c.find(a.ID).State, "a person decides; the patient is not told to come")
+	require.NotContains(t, c.events(), "appt.booked")
+}
