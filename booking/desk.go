@@ -235,8 +235,9 @@ const maxMerges = 8
 // merged into the newer row if that still is in the same state or on the
 // manual list, and about the same payment; a decision is not, and save returns
 // ErrStale. A row that was leaving when it came onto the list takes no fact: the
-// HIS may have been told meanwhile to give the number back. A no of the HIS is no fact: whoever took the row over may have
-// called again since and been told yes, and finds out by itself if not.
+// HIS may have been told meanwhile to give the number back. A no of the HIS is no
+// fact: whoever took the row over may have called again since and been told yes,
+// and finds out by itself if not.
 func (d *Desk) save(ctx context.Context, a Appointment, m move) (Appointment, error) {
 	// What the HIS said must be written down although the patient closed the page.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), d.cfg.CallTimeout)

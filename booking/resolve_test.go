@@ -273,3 +273,31 @@ func TestAVisitThatTookPlaceKeepsTheFeeTheHospitalHas(t *testing.T) {
 	require.NoError(t, c.deliver(delivery), "it is delivered, and not given back")
 	require.Empty(t, c.cashier.Refunds())
 }
+
+func TestAFeeThatTheHospitalForgotIsNotForgottenWhenThePatientComes(t *testing.T) {
+	t.Parallel()
+	for name, come := range map[string]func(*clinic, string) error{
+		"checked in": func(c *clinic, no string) error { return c.his.Arrive(no) },
+		"seen":       func(c *clinic, no string) error { return c.his.See(no) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := newClinic(t, nil)
+			a, err := c.book(c.wish(2))
+			require.NoError(t, err)
+			c.pass(20 * time.Minute)
+			delivery, _ := c.cashier.Pay(a.ChargeKey())
+			require.NoError(t, c.deliver(delivery))
+			c.leap(a.Start.Sub(c.Now()), 0)
+			require.NoError(t, c.his.Forget(a.Start.Sub(morning)-10*time.Minute))
+			require.Zero(t, c.registered(a).Paid, "the backup is from before the payment")
+			require.NoError(t, come(c, a.Hold.HISNo))
+			c.pass(time.Minute)
+			c.pass(time.Minute)
+			now := c.find(a.ID)
+			require.True(t, c.registered(a).Paid == a.Hold.Fee || now.State == booking.Manual,
+				"told again, or a person looks at it: %s, HIS has %d", now.State, c.registered(a).Paid)
+			require.Equal(t, a.Hold.Fee, now.Paid, "payment was told that it is delivered")
+		})
+	}
+}

@@ -160,9 +160,18 @@ func (d *Desk) untold(ctx context.Context, a Appointment, cause error) (Appointm
 	return saved, cause
 }
 
+// feeMissing reports whether the HIS, which had booked the fee, no longer has one.
+func (a *Appointment) feeMissing(registration hospital.Registration) bool {
+	return a.PaidAtHIS && a.Paid > 0 && registration.Paid == 0
+}
+
 // learnPayment takes over what the HIS has booked as paid. A fee that it took
-// under another receipt, at the window, makes ours one that was never taken.
+// under another receipt, at the window, makes ours one that was never taken. A
+// fee that it had and has lost stays: payment was told that it is delivered.
 func (a *Appointment) learnPayment(registration hospital.Registration) {
+	if a.feeMissing(registration) {
+		return
+	}
 	a.PaidAtHIS = registration.Paid > 0
 	if !a.PaidAtHIS || registration.Receipt != a.Receipt {
 		a.forgetPayment()

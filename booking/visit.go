@@ -98,7 +98,7 @@ func (d *Desk) attended(ctx context.Context, a Appointment, found hospital.Regis
 		switch {
 		case over:
 			return d.strike(ctx, a)
-		case a.State == Booked && a.PaidAtHIS && a.Paid > 0 && found.Paid == 0:
+		case a.State == Booked && a.feeMissing(found):
 			return d.feeForgotten(ctx, a)
 		}
 	default: // not a state of ours: the HIS has not said anything that we understand
@@ -110,6 +110,12 @@ func (d *Desk) attended(ctx context.Context, a Appointment, found hospital.Regis
 // visited records how far the visit came; found is what the HIS said, nil where
 // it cannot be asked.
 func (d *Desk) visited(ctx context.Context, a Appointment, state State, found *hospital.Registration, reason string) (Appointment, error) {
+	if found != nil && a.feeMissing(*found) {
+		if a.State == Booked {
+			return d.feeForgotten(ctx, a)
+		}
+		return d.toManual(ctx, a, "the HIS no longer has the fee")
+	}
 	now := d.cfg.Now()
 	return d.save(ctx, a, move{events: []string{"appt." + string(state)}, apply: func(a *Appointment) {
 		if found != nil {
