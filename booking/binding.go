@@ -158,7 +158,9 @@ func (d *Desk) Appointment(ctx context.Context, scope hospital.PatientScope, id 
 // It is Denied for others than staff, Invalid without a reason, Conflict
 // in_progress when the appointment is not on the list or a request for it may
 // still be under way, Conflict in_force when the HIS says that a registration
-// said to be cancelled stands. Cancelling and Cancelled come back as Cancelling
+// said to be cancelled stands, Conflict not_in_force when it has none that is
+// said to be booked. Of a visit that took place and that the HIS no longer
+// knows, the word of staff stands. Cancelling and Cancelled come back as Cancelling
 // with Indeterminate when a far side did not answer: recovery goes on.
 func (d *Desk) Resolve(ctx context.Context, actor hospital.Actor, id string, state State, reason string) (Appointment, error) {
 	const op = "booking.Resolve"
@@ -196,7 +198,7 @@ func (d *Desk) Resolve(ctx context.Context, actor hospital.Actor, id string, sta
 	}
 	var found *hospital.Registration
 	if a.Paid > 0 && (state == Booked || d.cfg.Assurances.Confirm.Queryable) {
-		if found, err = d.standing(ctx, a); err != nil {
+		if found, err = d.standing(ctx, a, state); err != nil {
 			return a, err
 		}
 	}
@@ -220,7 +222,7 @@ func (d *Desk) notInForce(ctx context.Context, a Appointment) error {
 	const op = "booking.Resolve"
 	sure := d.cfg.Assurances
 	if d.quiet(a, hospital.Assurance{Quiet: max(sure.Hold.Quiet, sure.Confirm.Quiet, sure.Cancel.Quiet, unknownQuiet)}) > 0 {
-		return refuse(ErrInProgress, op, "可能仍有请求在途，请一分钟后在医院系统中再次核实。")
+		return refuse(ErrInProgress, op, mayBeUnderWay)
 	}
 	if !sure.Confirm.Queryable {
 		return nil
@@ -234,13 +236,16 @@ func (d *Desk) notInForce(ctx context.Context, a Appointment) error {
 	return nil // a silent HIS is why staff vouch
 }
 
+const mayBeUnderWay = "可能仍有请求在途，请一分钟后在医院系统中再次核实。"
+
 // unknownQuiet is how long a request may be under way at a HIS whose adapter
 // declares nothing: longer than a gateway repeats one.
 const unknownQuiet = 30 * time.Second
 
 // standing asks the HIS about a registration that staff say stands: whether it
-// has the fee is nobody's guess.
-func (d *Desk) standing(ctx context.Context, a Appointment) (*hospital.Registration, error) {
+// has the fee is nobody's guess. It is nil for a visit that took place and of
+// which the HIS knows nothing.
+func (d *Desk) standing(ctx context.Context, a Appointment, state State) (*hospital.Registration, error) {
 	const op = "booking.Resolve"
 	if !d.cfg.Assurances.Confirm.Queryable {
 		return nil, &hospital.Error{
@@ -249,7 +254,15 @@ func (d *Desk) standing(ctx context.Context, a Appointment) (*hospital.Registrat
 		}
 	}
 	found, err := d.find(ctx, a)
+	none := err != nil && hospital.KindOf(err) == hospital.NotFound
 	switch {
+	case (none || err == nil && found.Paid == 0) && d.quiet(a, d.cfg.Assurances.Confirm) > 0:
+		return nil, refuse(ErrInProgress, op, mayBeUnderWay)
+	case none:
+		if state == Fulfilled { // a HIS that was restored from a backup never knows it again: the word of staff stands
+			return nil, nil //nolint:nilnil // there is nothing to learn
+		}
+		return nil, &hospital.Error{Kind: hospital.Conflict, Op: op, Code: "not_in_force", Detail: "the HIS knows nothing of the registration"}
 	case err != nil:
 		return nil, unknown(err)
 	case found.Patient != a.Patient || !found.State.Live():

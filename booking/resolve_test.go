@@ -274,6 +274,26 @@ func TestAVisitThatTookPlaceKeepsTheFeeTheHospitalHas(t *testing.T) {
 	require.Empty(t, c.cashier.Refunds())
 }
 
+func TestAVisitTheHospitalForgotCanBeClosedByAPerson(t *testing.T) {
+	t.Parallel()
+	c := newClinic(t, nil)
+	a, err := c.book(c.wish(2))
+	require.NoError(t, err)
+	delivery, _ := c.cashier.Pay(a.ChargeKey())
+	require.NoError(t, c.deliver(delivery))
+	c.leap(a.Start.Add(24*time.Hour).Sub(c.Now()), 0)
+	require.NoError(t, c.his.Forget(96*time.Hour))
+	c.pass(time.Minute)
+	require.Equal(t, booking.Manual, c.find(a.ID).State)
+	_, err = c.resolve(a, booking.Booked)
+	require.Equal(t, "not_in_force", hospital.CodeOf(err), "the HIS has said that there is none")
+	a, err = c.resolve(a, booking.Fulfilled)
+	require.NoError(t, err, "the HIS will never know it again")
+	require.Equal(t, booking.Fulfilled, a.State)
+	require.NoError(t, c.deliver(delivery), "payment was told that it is delivered")
+	require.Empty(t, c.cashier.Refunds())
+}
+
 func TestAFeeThatTheHospitalForgotIsNotForgottenWhenThePatientComes(t *testing.T) {
 	t.Parallel()
 	for name, come := range map[string]func(*clinic, string) error{
@@ -300,4 +320,31 @@ func TestAFeeThatTheHospitalForgotIsNotForgottenWhenThePatientComes(t *testing.T
 			require.Equal(t, a.Hold.Fee, now.Paid, "payment was told that it is delivered")
 		})
 	}
+}
+
+func TestNobodySaysThatAFeeIsMissingWhileItMayBeUnderWay(t *testing.T) {
+	t.Parallel()
+	c := newClinic(t, nil)
+	a, err := c.book(c.wish(2))
+	require.NoError(t, err)
+	delivery, _ := c.cashier.Pay(a.ChargeKey())
+	var late hospital.ConfirmRequest
+	spied := &spySlots{confirm: func(_ context.Context, request hospital.ConfirmRequest, _ booking.Slots) (hospital.Registration, error) {
+		late = request
+		c.leap(13*time.Hour, 5*time.Second) // past the time at which the case is given up
+		return hospital.Registration{}, &hospital.Error{Kind: hospital.Indeterminate, Code: "answer_lost"}
+	}}
+	c.spy(spied)
+	require.Equal(t, hospital.Indeterminate, hospital.KindOf(c.deliver(delivery)))
+	require.Equal(t, booking.Manual, c.find(a.ID).State)
+	for _, state := range []booking.State{booking.Fulfilled, booking.Booked} {
+		_, err = c.resolve(a, state)
+		require.ErrorIs(t, err, booking.ErrInProgress)
+	}
+	_, err = c.his.Confirm(t.Context(), late) // it arrives after all
+	require.NoError(t, err)
+	_, err = c.resolve(a, booking.Fulfilled)
+	require.NoError(t, err)
+	require.NoError(t, c.deliver(delivery))
+	require.Empty(t, c.cashier.Refunds())
 }
