@@ -290,7 +290,9 @@ func TestAYesThatIsReadAfterTheNumberWasGivenBackIsNoBooking(t *testing.T) {
 			_, advanceErr := other.Advance(ctx)
 			require.NoError(t, advanceErr)
 		}
-		require.Equal(t, booking.Manual, c.find(string(request.Key)).State)
+		a, findErr := c.store.Find(ctx, string(request.Key))
+		require.NoError(t, findErr)
+		require.Equal(t, booking.Manual, a.State)
 		return registration, err
 	}})
 	a, err := c.book(c.wish(2))
