@@ -26,6 +26,7 @@ type BindRequest struct {
 // Bind ties the patient to the user. Binding twice is nil. Rejected
 // binding_full: the user holds as many as the policy allows. Conflict
 // held_by_another: somebody else holds the patient and TakeOver is not set.
+// NotFound: the actor is another user.
 func (d *Desk) Bind(ctx context.Context, request BindRequest) error {
 	policy, version, err := d.current(ctx)
 	if err != nil {
@@ -43,6 +44,10 @@ func (d *Desk) Bind(ctx context.Context, request BindRequest) error {
 		At: now, Actor: request.Actor, Purpose: "binding", Action: "patient.bind", Object: id,
 		Patient: request.Patient, Outcome: "ok", RuleVersion: version,
 	}
+	if foreign(request.Actor, request.User) {
+		audit.Object = string(request.User)
+		return d.denied(ctx, audit, notTheUser("booking.Bind"))
+	}
 	err = d.cfg.Store.Bind(ctx, BindCommand{
 		ID: id, Binding: Binding{User: request.User, Patient: request.Patient, Since: now},
 		Allow: func(holder hospital.UserID, held int) error {
@@ -59,7 +64,8 @@ func (d *Desk) Bind(ctx context.Context, request BindRequest) error {
 	return err
 }
 
-// Unbind releases a patient; NotFound when the user does not hold the patient.
+// Unbind releases a patient; NotFound when the user does not hold the patient,
+// or the actor is another user.
 func (d *Desk) Unbind(ctx context.Context, actor hospital.Actor, user hospital.UserID, patient hospital.PatientID) error {
 	if err := validActor("booking.Unbind", actor); err != nil {
 		return err
@@ -67,11 +73,23 @@ func (d *Desk) Unbind(ctx context.Context, actor hospital.Actor, user hospital.U
 	audit := hospital.AuditEntry{
 		At: d.cfg.Now(), Actor: actor, Purpose: "binding", Action: "patient.unbind", Object: string(user), Patient: patient, Outcome: "ok",
 	}
+	if foreign(actor, user) {
+		return d.denied(ctx, audit, notTheUser("booking.Unbind"))
+	}
 	err := d.cfg.Store.Unbind(ctx, Binding{User: user, Patient: patient}, audit)
 	if hospital.KindOf(err) == hospital.NotFound && err != nil {
 		return d.denied(ctx, audit, err)
 	}
 	return err
+}
+
+// foreign reports whether a user acts for another user's bindings.
+func foreign(actor hospital.Actor, user hospital.UserID) bool {
+	return actor.Kind == hospital.ActorUser && actor.ID != string(user)
+}
+
+func notTheUser(op string) error {
+	return &hospital.Error{Kind: hospital.NotFound, Op: op, Code: "not_found", Detail: "a user acts for nobody else's bindings"}
 }
 
 // Unlock lets a patient book again after no-shows (解除黑名单). Only staff may,
@@ -86,8 +104,8 @@ func (d *Desk) Unlock(ctx context.Context, actor hospital.Actor, patient hospita
 	if err := d.staffOnly(ctx, op, audit); err != nil {
 		return err
 	}
-	if reason == "" || patient == "" {
-		return &hospital.Error{Kind: hospital.Invalid, Op: op, Code: "bad_request", Detail: "patient and reason are required"}
+	if !reasonable(reason) || patient == "" {
+		return &hospital.Error{Kind: hospital.Invalid, Op: op, Code: "bad_request", Detail: "patient and a reason of 1 to 200 characters are required"}
 	}
 	return d.cfg.Store.Unlock(ctx, UnlockCommand{
 		ID: id, Patient: patient, At: now, Events: []hospital.Event{{Kind: "lock.unlocked", ID: id}}, Audit: audit,
@@ -168,9 +186,9 @@ func (d *Desk) Resolve(ctx context.Context, actor hospital.Actor, id string, sta
 	if err := d.staffOnly(ctx, op, audit); err != nil {
 		return Appointment{}, err
 	}
-	if reason == "" || state != Booked && state != Fulfilled && state != Cancelling && state != Cancelled {
+	if !reasonable(reason) || state != Booked && state != Fulfilled && state != Cancelling && state != Cancelled {
 		return Appointment{}, &hospital.Error{
-			Kind: hospital.Invalid, Op: op, Code: "bad_request", Detail: "want booked, fulfilled, cancelling or cancelled, and a reason",
+			Kind: hospital.Invalid, Op: op, Code: "bad_request", Detail: "want booked, fulfilled, cancelling or cancelled, and a reason of 1 to 200 characters",
 		}
 	}
 	a, err := d.cfg.Store.Find(ctx, id)

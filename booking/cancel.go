@@ -89,13 +89,21 @@ func (d *Desk) mayCancel(ctx context.Context, a Appointment, request CancelReque
 		if request.Actor.Kind == hospital.ActorUser || request.Actor.Kind == hospital.ActorApp {
 			return &hospital.Error{Kind: hospital.Denied, Op: op, Code: "staff_only", Detail: "cause " + string(request.Cause)}
 		}
-		if request.Reason == "" {
-			return &hospital.Error{Kind: hospital.Invalid, Op: op, Code: "bad_request", Detail: "Reason: staff give one"}
+		if !reasonable(request.Reason) {
+			return &hospital.Error{Kind: hospital.Invalid, Op: op, Code: "bad_request", Detail: "Reason: staff give one, of 1 to 200 characters"}
 		}
 		return nil
 	case ByUnpaid, ByRefusal, ByDoubt:
 	}
 	return &hospital.Error{Kind: hospital.Invalid, Op: op, Code: "bad_request", Detail: "Cause: want patient, staff or suspended"}
+}
+
+// maxReason bounds why staff did something; it stands in the row and in the
+// audit trail.
+const maxReason = 200
+
+func reasonable(reason string) bool {
+	return reason != "" && len([]rune(reason)) <= maxReason
 }
 
 // absentAlike gives a foreign appointment and an absent one the same answer;

@@ -109,3 +109,41 @@ func TestTheFormerHolderCanBeTold(t *testing.T) {
 	require.Equal(t, c.patient.ID, unlocked.Patient)
 	require.Contains(t, fmt.Sprint(c.trail(staff)), "patient.unlock: ok")
 }
+
+func TestAUserActsForNobodyElsesBindings(t *testing.T) {
+	t.Parallel()
+	c := newClinic(t, nil)
+	stranger := hospital.Actor{Kind: hospital.ActorUser, ID: "u2", Entry: hospital.EntryWeChat}
+	holder := hospital.UserID(c.actor().ID)
+	require.Equal(t, hospital.NotFound, hospital.KindOf(c.desk.Unbind(t.Context(), stranger, holder, c.patient.ID)))
+	require.Equal(t, hospital.NotFound, hospital.KindOf(c.desk.Bind(t.Context(), booking.BindRequest{
+		Actor: stranger, User: "u3", Patient: c.patient.ID, TakeOver: true,
+	})))
+	bound, err := c.store.Bound(t.Context(), holder)
+	require.NoError(t, err)
+	require.Len(t, bound, 1, "the patient stays where it was")
+	require.Equal(t, []string{"patient.unbind: not_found not_found", "patient.bind: not_found not_found"}, c.trail(stranger))
+	require.NoError(t, c.desk.Unbind(t.Context(), staff, holder, c.patient.ID), "staff may")
+}
+
+func TestAPolicyWithAnotherNameThanItsOwnIsNotPublished(t *testing.T) {
+	t.Parallel()
+	c := newClinic(t, nil)
+	body, err := booking.Preset("ladder-year")
+	require.NoError(t, err)
+	good, err := booking.NewPolicyVersion(body, "preset", c.Now())
+	require.NoError(t, err)
+	for name, edit := range map[string]func(*booking.PolicyVersion){
+		"no name":             func(v *booking.PolicyVersion) { v.Version = "" },
+		"another's name":      func(v *booking.PolicyVersion) { v.Version = "wuxi2018@20261123T070000-00000000" },
+		"another body's hash": func(v *booking.PolicyVersion) { v.Hash = "00" },
+		"another day's name":  func(v *booking.PolicyVersion) { v.ValidFrom = v.ValidFrom.AddDate(0, 0, 1) },
+	} {
+		version := good
+		edit(&version)
+		err := c.desk.Publish(t.Context(), staff, version)
+		require.Equal(t, hospital.Invalid, hospital.KindOf(err), name)
+		require.Equal(t, "bad_version", hospital.CodeOf(err), name)
+	}
+	require.NoError(t, c.desk.Publish(t.Context(), staff, good))
+}

@@ -102,8 +102,8 @@ func (d *Desk) Policy(ctx context.Context) (Policy, string, error) {
 
 // Publish puts a policy version in force from its ValidFrom on. Appointments
 // made before keep theirs. Only staff and the system's import may; it is Denied
-// for others, Invalid where [ParsePolicy] is, and Conflict for another body
-// under the same version.
+// for others, Invalid where [ParsePolicy] is and for a version that is not what
+// [NewPolicyVersion] makes, and Conflict for another body under the same version.
 func (d *Desk) Publish(ctx context.Context, actor hospital.Actor, version PolicyVersion) error {
 	audit := hospital.AuditEntry{
 		At: d.cfg.Now(), Actor: actor, Purpose: "policy", Action: "policy.publish", Object: version.Version,
@@ -112,12 +112,16 @@ func (d *Desk) Publish(ctx context.Context, actor hospital.Actor, version Policy
 	if err := d.staffOnly(ctx, "booking.Publish", audit, hospital.ActorSystem); err != nil {
 		return err
 	}
-	if _, err := ParsePolicy(version.Body); err != nil {
+	named, err := NewPolicyVersion(version.Body, version.Source, version.ValidFrom)
+	switch {
+	case err != nil:
 		return err
+	case named.Version != version.Version || named.Hash != version.Hash:
+		return &hospital.Error{Kind: hospital.Invalid, Op: "booking.Publish", Code: "bad_version", Detail: "Version and Hash: want what NewPolicyVersion makes"}
 	}
 	if err := d.cfg.Store.Publish(ctx, version, audit); err != nil {
 		return err
 	}
-	_, err := d.versions(ctx, d.cfg.Now(), true)
+	_, err = d.versions(ctx, d.cfg.Now(), true)
 	return err
 }
