@@ -83,12 +83,24 @@ func (c *Channel) ask(ctx context.Context, q question) ([]byte, error) {
 	if err := c.keys.ready(ctx); err != nil {
 		return nil, q.call.fail(hospital.Unavailable, "no_key", "nothing to verify an answer with", err)
 	}
-	for asked := 1; ; asked++ {
-		body, err := c.once(ctx, q)
-		if asked == maxAsked || !errors.Is(err, ErrBadSignature) || ctx.Err() != nil {
-			return body, err
+	body, err := c.once(ctx, q)
+	for asked := 1; asked < maxAsked && errors.Is(err, ErrBadSignature) && ctx.Err() == nil; asked++ {
+		body, err = c.once(ctx, q)
+		if kind := hospital.KindOf(err); err != nil && q.call.unproven(kind) != kind {
+			err = q.call.fail(q.call.unproven(kind), hospital.CodeOf(err), "the answer before could not be believed", err)
 		}
 	}
+	return body, err
+}
+
+// unproven is what a kind is worth after an attempt whose outcome is unknown: a
+// refusal speaks of this attempt, not of the one before, unless it tells what
+// the far side has under the number.
+func (c call) unproven(kind hospital.Kind) hospital.Kind {
+	if c.reads() || kind == hospital.Conflict || kind == hospital.NotFound {
+		return kind
+	}
+	return hospital.Indeterminate
 }
 
 func (c *Channel) once(ctx context.Context, q question) ([]byte, error) {
@@ -199,8 +211,8 @@ func (c *Channel) refused(ctx context.Context, q question, answer remote.Answer)
 	if answer.Status == http.StatusTooManyRequests && q.call != callRefund {
 		kind = hospital.Unavailable
 	}
-	if answer.Lost > 0 && !q.call.reads() && kind != hospital.Conflict && kind != hospital.NotFound {
-		kind = hospital.Indeterminate // it speaks of this attempt, not of the one before
+	if answer.Lost > 0 {
+		kind = q.call.unproven(kind)
 	}
 	words := []string{status}
 	if _, sub, ok := strings.Cut(answer.Header.Get("Request-Id"), "-"); ok && len(sub) < 16 && printable(sub) {

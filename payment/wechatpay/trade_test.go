@@ -294,6 +294,34 @@ func TestAProbeIsAskedAgain(t *testing.T) {
 	require.Len(t, m.far.requests(), 4, "once")
 }
 
+func TestARefusalAfterAProbeIsNoProof(t *testing.T) {
+	t.Parallel()
+	probe := func(h http.Header) { h.Set("Wechatpay-Signature", "WECHATPAY/SIGNTEST/AAAA") }
+	for name, second := range map[string]reply{
+		"blocked":            {status: 403, body: `{"code":"REQUEST_BLOCKED"}`},
+		"a bad signature":    {status: 401, body: `{"code":"SIGN_ERROR"}`},
+		"a bad parameter":    {status: 400, body: `{"code":"PARAM_ERROR"}`},
+		"a code we know not": {status: 400, body: `{"code":"SOMETHING_NEW"}`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			m := newMerchant(t)
+			m.far.says(reply{status: 200, body: "{}", spoil: probe}, second)
+			_, err := m.Refund(t.Context(), aRefund())
+			require.Equal(t, hospital.Indeterminate, hospital.KindOf(err), "the first one may have been accepted: %v", err)
+			_, known := wechatpay.AdviceOn(err)
+			require.Equal(t, second.body != `{"code":"SOMETHING_NEW"}`, known)
+
+			m.far.says(reply{status: 200, body: "{}", spoil: probe}, second)
+			_, err = m.Prepay(t.Context(), m.attempt(t))
+			require.Equal(t, hospital.Indeterminate, hospital.KindOf(err), "%v", err)
+		})
+	}
+	m := newMerchant(t)
+	m.far.says(reply{status: 200, body: "{}", spoil: probe}, reply{status: 400, body: `{"code":"ORDER_PAID"}`})
+	require.Equal(t, hospital.Conflict, hospital.KindOf(m.Close(t.Context(), tradeNo)), "this one speaks of the order, not of the attempt")
+}
+
 func TestAnAnswerFromAnotherTimeIsNotBelieved(t *testing.T) {
 	t.Parallel()
 	for off, good := range map[time.Duration]bool{
