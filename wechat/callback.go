@@ -523,15 +523,19 @@ func (c *Callback) query(values url.Values) (query, error) {
 	return q, nil
 }
 
-// handle runs the handler to its end, whatever it does.
-func (c *Callback) handle(ctx context.Context, push Push) (reply Reply, err error) {
+// handle runs the handler to its end, whatever it does, and writes its reply;
+// a nil pointer to a reply panics only there.
+func (c *Callback) handle(ctx context.Context, push Push) (reply Reply, plain string, err error) {
 	defer func() {
 		if cause := recover(); cause != nil {
 			c.config.Logger.ErrorContext(ctx, "wechat handler panicked", "push", push, "stack", string(debug.Stack()))
-			reply, err = nil, &hospital.Error{Kind: hospital.Internal, Op: "wechat.Callback", Code: "panic"}
+			reply, plain, err = nil, "", &hospital.Error{Kind: hospital.Internal, Op: "wechat.Callback", Code: "panic"}
 		}
 	}()
-	return c.config.Handle(ctx, push)
+	if reply, err = c.config.Handle(ctx, push); err == nil && reply != nil {
+		plain, err = render(reply, push, c.config.Now())
+	}
+	return reply, plain, err
 }
 
 // late hands over a reply for which the platform did not wait.

@@ -468,6 +468,7 @@ func TestAFailedHandlerIsAskedAgain(t *testing.T) {
 		"an error":            func() (wechat.Reply, error) { return nil, errors.New("no database") },
 		"a panic":             func() (wechat.Reply, error) { panic("boom") },
 		"an impossible reply": func() (wechat.Reply, error) { return wechat.TextReply{}, nil },
+		"a nil reply":         func() (wechat.Reply, error) { return (*wechat.TextReply)(nil), nil },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

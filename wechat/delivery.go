@@ -94,11 +94,7 @@ func (c *Callback) run(ctx context.Context, push Push, d *delivery) {
 	defer func() { <-c.slots }()
 	ctx, cancel := context.WithTimeout(ctx, c.config.HandleTimeout)
 	defer cancel()
-	reply, err := c.handle(ctx, push)
-	plain := ""
-	if err == nil && reply != nil {
-		plain, err = render(reply, push, c.config.Now())
-	}
+	reply, plain, err := c.handle(ctx, push)
 	if err != nil {
 		c.config.Logger.ErrorContext(ctx, "wechat push not handled", "push", push, "error", err)
 		c.deliveries.use(push.key, c.config.Now(), func(**delivery, bool) bool { return false })
