@@ -28,7 +28,7 @@ const (
 	refreshTimeout = 14 * time.Second // below half the lease, so a holder never outlives it
 	refreshLease   = 30 * time.Second
 	refreshPoll    = 100 * time.Millisecond // how often those without the lease look
-	releaseTimeout = 2 * time.Second
+	storeTimeout   = 3 * time.Second        // a store that says nothing for so long is down
 	// pauseAfterFailure keeps a crowd from asking a platform that has just said
 	// no, or a store that is down, once a request.
 	pauseAfterFailure = time.Second
@@ -64,7 +64,7 @@ type flight struct {
 
 func newKeeper(name string, config Config, fetch func(context.Context, bool) (string, time.Duration, error)) *keeper {
 	return &keeper{
-		name: config.AppID + "/" + name, holder: rand.Text(), store: config.Tokens, now: config.Now, logger: config.Logger, fetch: fetch,
+		name: config.AppID + "/" + name, holder: rand.Text(), store: promptStore{config.Tokens}, now: config.Now, logger: config.Logger, fetch: fetch,
 	}
 }
 
@@ -203,9 +203,7 @@ func (k *keeper) serves(stored Token, dead string) bool {
 func (k *keeper) lead(ctx context.Context, dead string) (Token, error) {
 	token, err := k.fetchNext(ctx, dead)
 	if err != nil || token.shared {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseTimeout)
-		defer cancel()
-		if released := k.store.Release(ctx, k.name, k.holder); released != nil {
+		if released := k.store.Release(context.WithoutCancel(ctx), k.name, k.holder); released != nil {
 			k.logger.WarnContext(ctx, "wechat token lease not released", "token", k.name, "error", released)
 		}
 		return token.Token, err
@@ -309,4 +307,32 @@ func (k *keeper) ask(ctx context.Context, force bool) (Token, error) {
 	jitter := time.Second + mathrand.N(tokenJitter-time.Second) //nolint:gosec // jitter is no secret
 	token.Renew = now.Add(max(life-tokenMargin, 0) + min(jitter, life/2))
 	return token, nil
+}
+
+// promptStore is a store that answers in time or counts as down: a network that
+// swallows everything must not use up the time in which the platform is asked.
+type promptStore struct{ store TokenStore }
+
+func (p promptStore) Load(ctx context.Context, name string) (Token, error) {
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	return p.store.Load(ctx, name)
+}
+
+func (p promptStore) Lease(ctx context.Context, name, holder string, d time.Duration) (bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	return p.store.Lease(ctx, name, holder, d)
+}
+
+func (p promptStore) Save(ctx context.Context, name, holder string, token Token) error {
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	return p.store.Save(ctx, name, holder, token)
+}
+
+func (p promptStore) Release(ctx context.Context, name, holder string) error {
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	return p.store.Release(ctx, name, holder)
 }

@@ -323,6 +323,41 @@ func TestAFetcherThatWasTooSlowTakesTheYoungerToken(t *testing.T) {
 	})
 }
 
+// hungStore is a store behind a network that swallows everything.
+type hungStore struct {
+	wechat.MemoryTokens
+
+	hangs atomic.Bool
+}
+
+func (h *hungStore) Load(ctx context.Context, name string) (wechat.Token, error) {
+	if h.hangs.Load() {
+		<-ctx.Done()
+		return wechat.Token{}, &hospital.Error{Kind: hospital.Unavailable, Code: "down", Err: ctx.Err()}
+	}
+	return h.MemoryTokens.Load(ctx, name)
+}
+
+func TestAStoreThatHangsIsAStoreThatIsDown(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newSite(t, nil)
+		store := &hungStore{}
+		client := s.client(t, func(c *wechat.Config) { c.Tokens = store })
+		require.Empty(t, ask(t, 1, client))
+		store.hangs.Store(true)
+
+		start := time.Now()
+		require.Empty(t, ask(t, 10, s.client(t, func(c *wechat.Config) { c.Tokens = store })), "a replica that has just started")
+		require.LessOrEqual(t, time.Since(start), 3*time.Second)
+
+		<-time.After(2*time.Hour - 2*time.Minute)
+		start = time.Now()
+		require.Empty(t, ask(t, 10, client), "past its renewal, before its end")
+		require.LessOrEqual(t, time.Since(start), 3*time.Second)
+	})
+}
+
 func TestAHolderThatDiedIsReplaced(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
