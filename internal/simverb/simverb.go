@@ -141,16 +141,27 @@ func statusOf(kind hospital.Kind) int {
 	return http.StatusInternalServerError
 }
 
-// Local reports whether a request comes from this machine and names it.
+// Local reports whether a request comes from this machine and names it, and
+// from no page of elsewhere: a browser that does not send Sec-Fetch-Site to a
+// plain address still says in Origin whose page posts.
 func Local(r *http.Request) bool {
 	peer, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil || !peer.Addr().Unmap().IsLoopback() || r.Header.Get("Sec-Fetch-Site") == "cross-site" {
 		return false
 	}
+	for _, origin := range r.Header.Values("Origin") {
+		if page, err := url.Parse(origin); err != nil || !loopback(page.Hostname()) {
+			return false
+		}
+	}
 	host, _, err := net.SplitHostPort(r.Host)
 	if err != nil {
 		host = r.Host
 	}
+	return loopback(host)
+}
+
+func loopback(host string) bool {
 	named, err := netip.ParseAddr(host)
 	return host == "localhost" || err == nil && named.IsLoopback()
 }

@@ -63,16 +63,21 @@ func TestOnlyThisMachineUnderItsOwnNameIsObeyed(t *testing.T) {
 	for name, c := range map[string]struct {
 		peer, host, site string
 		obeyed           bool
+		origin           string
 	}{
-		"by address":                  {"127.0.0.1:50000", "127.0.0.1:8080", "", true},
-		"by name":                     {"127.0.0.1:50000", "localhost:8080", "", true},
-		"by IPv6":                     {"[::1]:50000", "[::1]:8080", "", true},
-		"its own page":                {"127.0.0.1:50000", "localhost:8080", "same-origin", true},
-		"from the network":            {"10.0.0.7:50000", "127.0.0.1:8080", "", false},
-		"under a foreign name":        {"127.0.0.1:50000", "evil.example:8080", "", false},
-		"from another site's page":    {"127.0.0.1:50000", "localhost:8080", "cross-site", false},
-		"a peer that is no address":   {"@", "localhost:8080", "", false},
-		"a host that only looks like": {"127.0.0.1:50000", "localhost.example", "", false},
+		"by address":                           {"127.0.0.1:50000", "127.0.0.1:8080", "", true, ""},
+		"by name":                              {"127.0.0.1:50000", "localhost:8080", "", true, ""},
+		"by IPv6":                              {"[::1]:50000", "[::1]:8080", "", true, ""},
+		"its own page":                         {"127.0.0.1:50000", "localhost:8080", "same-origin", true, ""},
+		"from the network":                     {"10.0.0.7:50000", "127.0.0.1:8080", "", false, ""},
+		"under a foreign name":                 {"127.0.0.1:50000", "evil.example:8080", "", false, ""},
+		"from another site's page":             {"127.0.0.1:50000", "localhost:8080", "cross-site", false, ""},
+		"a peer that is no address":            {"@", "localhost:8080", "", false, ""},
+		"from a page of this machine":          {"127.0.0.1:50000", "localhost:8080", "", true, "http://127.0.0.1:9000"},
+		"from a page, by a browser of old":     {"127.0.0.1:50000", "localhost:8080", "", false, "https://evil.example"},
+		"from a page that hides its name":      {"127.0.0.1:50000", "localhost:8080", "", false, "null"},
+		"from a page that looks like this one": {"127.0.0.1:50000", "localhost:8080", "", false, "http://localhost.evil.example:8080"},
+		"a host that only looks like":          {"127.0.0.1:50000", "localhost.example", "", false, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -80,6 +85,9 @@ func TestOnlyThisMachineUnderItsOwnNameIsObeyed(t *testing.T) {
 			r.RemoteAddr, r.Host = c.peer, c.host
 			if c.site != "" {
 				r.Header.Set("Sec-Fetch-Site", c.site)
+			}
+			if c.origin != "" {
+				r.Header.Set("Origin", c.origin)
 			}
 			w := httptest.NewRecorder()
 			verbs().ServeHTTP(w, r)

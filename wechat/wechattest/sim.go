@@ -3,15 +3,14 @@ package wechattest
 import (
 	"context"
 	"errors"
-	"net"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"slices"
 	"strconv"
 	"time"
 
 	"github.com/wxhospital/hospital"
+	"github.com/wxhospital/hospital/internal/simverb"
 )
 
 // simVerb is what one row of the control surface does.
@@ -52,13 +51,7 @@ func simVerbs() map[string]simVerb {
 // serveSim answers the control surface: from this machine only, and only under
 // its own name, so that no web page elsewhere can reach it through a browser.
 func (p *Platform) serveSim(w http.ResponseWriter, r *http.Request) {
-	host, _, err := net.SplitHostPort(r.Host)
-	if err != nil {
-		host = r.Host
-	}
-	named, err := netip.ParseAddr(host)
-	local := host == "localhost" || err == nil && named.IsLoopback()
-	if !peerOf(r).Unmap().IsLoopback() || !local || r.Header.Get("Sec-Fetch-Site") == "cross-site" {
+	if !simverb.Local(r) {
 		w.WriteHeader(http.StatusForbidden)
 		return
 	}
