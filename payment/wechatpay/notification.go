@@ -206,6 +206,10 @@ func (c *Channel) receive(ctx context.Context, w http.ResponseWriter, r *http.Re
 	if r.ContentLength > maxNotification {
 		return http.StatusRequestEntityTooLarge, refusal(op, ErrMalformed, "the body is larger than 64 KiB")
 	}
+	// What trickles in would hold a place for as long as its sender likes. A
+	// recorder has no deadline to set, and a server that cannot set one has its own.
+	line := http.NewResponseController(w)
+	_ = line.SetReadDeadline(time.Now().Add(noticeTime))
 	body, err := readBody(http.MaxBytesReader(w, r.Body, maxNotification), r.ContentLength)
 	if err != nil {
 		if _, large := errors.AsType[*http.MaxBytesError](err); large {
@@ -213,6 +217,7 @@ func (c *Channel) receive(ctx context.Context, w http.ResponseWriter, r *http.Re
 		}
 		return http.StatusBadRequest, refusal(op, ErrMalformed, "the body was cut short")
 	}
+	_ = line.SetReadDeadline(time.Time{}) // left in place it would end the context of the store
 	notice, err := c.ReadNotice(ctx, r.Header, body)
 	if err != nil {
 		return refusedStatus(err), err
