@@ -599,3 +599,29 @@ func BenchmarkOpen(b *testing.B) {
 		}
 	}
 }
+
+func TestAReplyThatWasPromisedAnotherWayGoesNoOtherWay(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		late := make(chan wechat.Reply, 2)
+		callback := newCallback(t, func(c *wechat.CallbackConfig) {
+			c.Now = time.Now
+			c.Handle = func(context.Context, wechat.Push) (wechat.Reply, error) {
+				<-time.After(5500 * time.Millisecond)
+				return wechat.TextReply{Content: "好"}, nil
+			}
+			c.Late = func(_ context.Context, _ wechat.Push, reply wechat.Reply) { late <- reply }
+		})
+		first := safely(t, time.Now(), "n", textPush(1, "a"))
+		second := safely(t, time.Now(), "m", textPush(1, "a"))
+		told := make(chan string, 2)
+		go func() { told <- first.send(callback).Body.String() }()
+		<-time.After(2 * time.Second) // the second waits already when the first is told "success"
+		go func() { told <- second.send(callback).Body.String() }()
+		require.Equal(t, "success", <-told)
+		require.Equal(t, "success", <-told, "the patient would read the reply twice")
+		require.Equal(t, wechat.TextReply{Content: "好"}, <-late)
+		require.NoError(t, callback.Drain(t.Context()))
+		require.Empty(t, late)
+	})
+}
