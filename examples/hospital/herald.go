@@ -40,8 +40,9 @@ func (w *world) phone(ctx context.Context, user string) (*wechattest.Follower, e
 const eventsAtOnce = 100
 
 // tell sends a notice for every event since the last one told. An event's number
-// is the notice's key, so an event that is told again is not sent again. What
-// cannot be sent now is sent the next time.
+// is the notice's key, so one that is told again at once, by a process that
+// takes over, is not sent again. What was certainly not sent is sent the next
+// time; what may have been is not repeated but shown.
 func (w *world) tell(ctx context.Context) error {
 	for {
 		events, err := w.db.Events(ctx, w.clock.told(), eventsAtOnce)
@@ -52,11 +53,12 @@ func (w *world) tell(ctx context.Context) error {
 			key := hospital.Key("event-" + strconv.FormatInt(e.Seq, 10))
 			switch err := w.notify(ctx, e.Event, key); {
 			case err == nil:
-			case hospital.KindOf(err) == hospital.Rejected: // this user cannot be reached
-			case hospital.KindOf(err) == hospital.Unavailable, hospital.KindOf(err) == hospital.Indeterminate:
-				return nil
-			default:
+			case hospital.KindOf(err) == hospital.Unavailable:
+				return nil // certainly not sent: the next time
+			case hospital.KindOf(err) == hospital.Internal:
 				return err
+			default: // refused, or nobody knows: it is not sent twice but shown
+				w.unsent = append(w.unsent, e.Event.Kind+"（"+hospital.KindOf(err).String()+" "+hospital.CodeOf(err)+"）")
 			}
 			if err := w.clock.tell(e.Seq); err != nil {
 				return err

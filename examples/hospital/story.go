@@ -317,6 +317,9 @@ func (s *story) closing(ctx context.Context) error {
 	if all.unpaid > 0 {
 		s.screen.line("另有 %d 笔订单没有人付款，不进账。", all.unpaid)
 	}
+	for _, notice := range s.unsent {
+		s.screen.line("没有送到的通知：%s", notice)
+	}
 	s.screen.line("再运行一次会接着往下走；删掉目录 %s 就从头开始。", s.set.data)
 	return nil
 }

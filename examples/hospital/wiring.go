@@ -50,6 +50,7 @@ type world struct {
 	db           *bookingsql.DB
 	orders       *paymentsql.Store
 	departments  map[hospital.DepartmentID]string
+	unsent       []string // notices that a person should look at
 	appointments *bookingsql.Store
 	desk         *booking.Desk
 	cashier      *payment.Cashier

@@ -90,7 +90,7 @@ type Platform struct {
 	config    Config
 	client    *http.Client
 	endpoints map[string]endpoint
-	sims      map[string]simVerb
+	sims      map[string]simRow
 	wake      chan struct{} // something became due
 	done      chan struct{} // closed by Close
 

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/wxhospital/hospital"
@@ -16,35 +17,42 @@ import (
 // simVerb is what one row of the control surface does.
 type simVerb func(context.Context, *Platform, url.Values) (any, error)
 
+// simRow is one row of the control surface: what it does, and the values that it
+// takes.
+type simRow struct {
+	do     simVerb
+	values string
+}
+
 // simVerbs is the control surface below /_sim/. Every value is a query
 // parameter; answers are JSON, null where there is nothing to say, and an error
 // is {"kind","code","detail"} with status 400, 404 or 409.
-func simVerbs() map[string]simVerb {
-	return map[string]simVerb{
-		"GET /_sim/users":        simUsers,                                     // everybody with WeChat
-		"GET /_sim/chat":         simChat,                                      // openid: what the phone shows
-		"POST /_sim/join":        simJoin,                                      // name: a new user; answers the openid
-		"POST /_sim/follow":      simUser((*Follower).Follow),                  // openid
-		"POST /_sim/unfollow":    simUser((*Follower).Unfollow),                // openid
-		"POST /_sim/say":         simText("text", (*Follower).Say),             // openid, text
-		"POST /_sim/scan":        simText("scene", (*Follower).Scan),           // openid, scene
-		"POST /_sim/tap":         simTap,                                       // openid, button; answers the address
-		"POST /_sim/accept":      simText("template", subscribe(true)),         // openid, template
-		"POST /_sim/reject":      simText("template", subscribe(false)),        // openid, template
-		"POST /_sim/unsubscribe": simText("template", (*Follower).Unsubscribe), // openid, template
-		"POST /_sim/block":       simSwitch(blockUser),                         // openid, on
-		"POST /_sim/authorize":   simAuthorize,                                 // openid, link, agree; answers the address
-		"POST /_sim/revoke":      simToken((*Platform).Revoke),                 // kind: classic or stable
-		"POST /_sim/spoil":       simToken((*Platform).Spoil),                  // kind
-		"POST /_sim/snapshot":    simSwitch(setSnapshot),                       // on
-		"POST /_sim/fail":        simSwitch(setFail),                           // on: templates end in "system failed"
-		"POST /_sim/break":       simBreak,                                     // kind, path, times, wait
-		"POST /_sim/mend":        simMend,                                      //
-		"POST /_sim/advance":     simAdvance,                                   // does what is due
-		"POST /_sim/callback":    simCallback,                                  // url
-		"POST /_sim/domain":      simDomain,                                    // host: web logins may return to it
-		"GET /_sim/templates":    simTemplates,                                 // the account's, with their fields
-		"POST /_sim/verify":      simVerify,                                    // the console's check of the callback
+func simVerbs() map[string]simRow {
+	return map[string]simRow{
+		"GET /_sim/users":        {simUsers, ""},      // everybody with WeChat
+		"GET /_sim/chat":         {simChat, "openid"}, // what the phone shows
+		"POST /_sim/join":        {simJoin, "name"},   // a new user; answers the openid
+		"POST /_sim/follow":      {simUser((*Follower).Follow), "openid"},
+		"POST /_sim/unfollow":    {simUser((*Follower).Unfollow), "openid"},
+		"POST /_sim/say":         {simText("text", (*Follower).Say), "openid text"},
+		"POST /_sim/scan":        {simText("scene", (*Follower).Scan), "openid scene"},
+		"POST /_sim/tap":         {simTap, "openid button"}, // answers the address
+		"POST /_sim/accept":      {simText("template", subscribe(true)), "openid template"},
+		"POST /_sim/reject":      {simText("template", subscribe(false)), "openid template"},
+		"POST /_sim/unsubscribe": {simText("template", (*Follower).Unsubscribe), "openid template"},
+		"POST /_sim/block":       {simSwitch(blockUser), "openid on"},
+		"POST /_sim/authorize":   {simAuthorize, "openid link agree"},    // answers the address
+		"POST /_sim/revoke":      {simToken((*Platform).Revoke), "kind"}, // classic or stable
+		"POST /_sim/spoil":       {simToken((*Platform).Spoil), "kind"},
+		"POST /_sim/snapshot":    {simSwitch(setSnapshot), "on"},
+		"POST /_sim/fail":        {simSwitch(setFail), "on"}, // templates end in "system failed"
+		"POST /_sim/break":       {simBreak, "kind path times wait"},
+		"POST /_sim/mend":        {simMend, ""},
+		"POST /_sim/advance":     {simAdvance, ""}, // does what is due
+		"POST /_sim/callback":    {simCallback, "url"},
+		"POST /_sim/domain":      {simDomain, "host"}, // web logins may return to it
+		"GET /_sim/templates":    {simTemplates, ""},  // the account's, with their fields
+		"POST /_sim/verify":      {simVerify, ""},     // the console's check of the callback
 	}
 }
 
@@ -60,12 +68,18 @@ func (p *Platform) serveSim(w http.ResponseWriter, r *http.Request) {
 		p.simLogin(w, query)
 		return
 	}
-	verb, known := p.sims[r.Method+" "+r.URL.Path]
+	row, known := p.sims[r.Method+" "+r.URL.Path]
 	if !known {
 		w.WriteHeader(http.StatusNotFound)
 		return
 	}
-	answer, err := verb(r.Context(), p, query)
+	for name, values := range query { // a misspelled fault would be no fault
+		if !slices.Contains(strings.Fields(row.values), name) || len(values) != 1 {
+			writeVerbError(w, verbError(hospital.Invalid, "sim", "bad_order", "unknown or repeated value "+strconv.Quote(name)))
+			return
+		}
+	}
+	answer, err := row.do(r.Context(), p, query)
 	if err != nil {
 		writeVerbError(w, err)
 		return

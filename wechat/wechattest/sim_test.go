@@ -95,6 +95,7 @@ func TestTheControlSurfaceDrivesAPhone(t *testing.T) {
 		{"/_sim/revoke", []string{"kind", "other"}, http.StatusBadRequest, "bad_kind"},
 		{"/_sim/callback", []string{"url", "x"}, http.StatusBadRequest, "bad_config"},
 		{"/_sim/domain", nil, http.StatusBadRequest, "bad_config"},
+		{"/_sim/break", []string{"kind", "busy", "tims", "1"}, http.StatusBadRequest, "bad_order"},
 		{"/_sim/verify", nil, http.StatusBadRequest, "no_callback"},
 	} {
 		status, body := steer(t, site, "POST", wrong.path, wrong.pairs...)

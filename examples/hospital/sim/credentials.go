@@ -52,7 +52,10 @@ func (w *World) WriteReady(file string) error {
 
 func replace(file string, data []byte) error {
 	fresh := file + ".new"
-	err := os.WriteFile(fresh, data, 0o600)
+	err := os.RemoveAll(fresh) // an old one keeps its mode
+	if err == nil {
+		err = os.WriteFile(fresh, data, 0o600)
+	}
 	if err == nil {
 		err = os.Rename(fresh, file)
 	}

@@ -90,7 +90,12 @@ func (c Credentials) Write(dir string) error {
 		return keyError("cannot make the folder", err)
 	}
 	for name, data := range files {
-		if err := os.WriteFile(filepath.Join(dir, name), data, 0o600); err != nil {
+		file := filepath.Join(dir, name)
+		err := os.RemoveAll(file) // an old one keeps its mode
+		if err == nil {
+			err = os.WriteFile(file, data, 0o600)
+		}
+		if err != nil {
 			return keyError("cannot write "+name, err)
 		}
 	}
