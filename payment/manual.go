@@ -144,7 +144,7 @@ func (d *draft) resolve(op string, r Resolution) error {
 		return fail(op, ErrCaseClosed, r.Case)
 	}
 	wrong := func() error { return fail(op, ErrWrongOutcome, string(r.Outcome)+" when "+string(d.o.State)) }
-	undecided := d.o.State == Manual && d.o.Held > 0
+	undecided := d.o.State == Manual && d.o.Held > 0 && d.o.Cases[at].Reason == CaseDeliveryUnknown
 	switch r.Outcome {
 	case WasDelivered:
 		if !undecided || !d.o.Live {

@@ -352,7 +352,7 @@ func (d *draft) anotherNumber(closed Refund) bool {
 	if n > maxRefundNumbers {
 		return false
 	}
-	if d.o.State == Manual {
+	if d.o.State == Manual && d.o.Held == 0 { // not while the delivery of another payment is unknown
 		d.to(RefundDue, closed.Cause)
 	}
 	d.refund(d.attempt(closed.TradeNo), closed.Cause, n, d.now.Add(refundGap))

@@ -200,6 +200,36 @@ func TestRefunding(t *testing.T) {
 			require.NoError(t, o.resolve(payment.CaseRefundClosed, payment.GivenByHand))
 			require.Zero(t, o.order(key).Owed)
 		},
+		"a second payment goes back while nobody knows of the first's delivery": func(t *testing.T, o *office) {
+			key := o.opened()
+			first := o.sheet(key)
+			req := o.request(key)
+			req.Channel = "second"
+			s, err := o.Pay(o.ctx, req)
+			require.NoError(t, err)
+			o.his.keepSilent(true)
+			require.NoError(t, o.second.Pay(s.TradeNo))
+			o.till.SlowRefunds(true)
+			require.NoError(t, o.till.PayAnyway(first))
+			o.later(25 * time.Minute)
+			require.NoError(t, o.till.Settle(payment.RefundNo(first+"-r1"), payment.RefundClosed))
+			o.state(key, payment.Manual)
+			require.ErrorIs(t, o.resolve(payment.CaseRefundClosed, payment.WasDelivered), payment.ErrWrongOutcome, "that case is not about the delivery")
+			for n := range 4 {
+				require.NoError(t, o.resolve(payment.CaseRefundClosed, payment.GiveBack))
+				o.state(key, payment.Manual)
+				o.later(2 * time.Minute)
+				require.NoError(t, o.till.Settle(payment.RefundNo(fmt.Sprintf("%s-r%d", first, n+2)), payment.RefundClosed))
+			}
+			require.ErrorIs(t, o.resolve(payment.CaseRefundClosed, payment.GiveBack), payment.ErrWrongOutcome, "no number is left, and the first payment is another matter")
+			o.state(key, payment.Manual)
+			require.Contains(t, o.cases(), payment.CaseDeliveryUnknown)
+			require.NoError(t, o.resolve(payment.CaseRefundClosed, payment.GivenByHand))
+			o.state(key, payment.Manual)
+			require.NoError(t, o.resolve(payment.CaseDeliveryUnknown, payment.WasDelivered))
+			o.state(key, payment.Delivered)
+			require.Zero(t, o.order(key).Owed)
+		},
 		"an abnormal refund is visible until it is done": func(t *testing.T, o *office) {
 			o.till.SlowRefunds(true)
 			o.his.script([]answer{refuses}, nil)
