@@ -160,10 +160,16 @@ func (d *draft) refund(a *Attempt, cause string, n int, next time.Time) {
 func (c *Cashier) stepRefund(ctx context.Context, o Order, no RefundNo) (Order, error) {
 	channel := c.channels[mustRefund(o, no).Channel]
 	if channel == nil {
-		return c.change(ctx, o, c.self, func(d *draft) error {
+		return c.learn(ctx, o, func(d *draft) error {
 			r := d.refundRow(no)
 			d.postpone(r, c.slow)
 			d.open(CaseNoChannel, string(no), "no channel "+r.Channel+" is configured")
+			return nil
+		})
+	}
+	if r := mustRefund(o, no); r.State == RefundIsDue && o.disputed(r.TradeNo) {
+		return c.learn(ctx, o, func(d *draft) error { // a person looks first: the money may be back already
+			d.postpone(d.refundRow(no), c.slow)
 			return nil
 		})
 	}
@@ -194,6 +200,15 @@ func (c *Cashier) stepRefund(ctx context.Context, o Order, no RefundNo) (Order, 
 		}
 		d.overdueRefund(no)
 		return nil
+	})
+}
+
+// disputed reports whether a person has yet to say what became of a refund of
+// the trade.
+func (o Order) disputed(no TradeNo) bool {
+	return slices.ContainsFunc(o.Cases, func(c Case) bool {
+		r, ok := o.Refund(RefundNo(c.Subject))
+		return ok && r.TradeNo == no && c.Reason == CaseRefundMismatch && c.Open()
 	})
 }
 
@@ -273,7 +288,9 @@ func (d *draft) learnRefund(no RefundNo, s RefundStatus) {
 	d.dirty = true
 	switch s.State {
 	case RefundSucceeded:
-		r.Done = s.At
+		if r.Done = s.At; s.At.IsZero() {
+			r.Done = d.now
+		}
 		d.refunded(r, Receivable(r.Channel))
 	case RefundClosed:
 		d.refundClosed(r)

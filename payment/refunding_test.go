@@ -156,6 +156,24 @@ func TestRefunding(t *testing.T) {
 			require.ErrorIs(t, o.resolve(payment.CaseRefundClosed, payment.GiveBack), payment.ErrWrongOutcome, "the first may have arrived")
 			o.state(key, payment.Manual)
 		},
+		"a new number waits while the channel revives the old one": func(t *testing.T, o *office) {
+			o.till.SlowRefunds(true)
+			o.his.script([]answer{refuses}, nil)
+			key, no := o.paid()
+			o.later(time.Minute)
+			require.NoError(t, o.till.Settle(payment.RefundNo(no+"-r1"), payment.RefundClosed))
+			o.later(time.Minute)
+			require.NoError(t, o.resolve(payment.CaseRefundClosed, payment.GiveBack))
+			sent := o.till.Calls(paymenttest.CallRefund)
+			told := payment.RefundStatus{
+				No: payment.RefundNo(no + "-r1"), TradeNo: no, State: payment.RefundSucceeded, Amount: 1250, Currency: payment.Currency,
+			}
+			require.NoError(t, o.Notify(o.ctx, payment.Notice{Channel: "till", ID: "EV-y", Refund: &told}))
+			o.later(24 * time.Hour)
+			require.Equal(t, sent, o.till.Calls(paymenttest.CallRefund), "the money may be back already")
+			require.Equal(t, payment.RefundIsDue, o.order(key).Refunds[1].State)
+			require.Contains(t, o.cases(), payment.CaseRefundMismatch)
+		},
 		"a refund of which nothing is heard becomes a case and goes on": func(t *testing.T, o *office) {
 			o.his.script([]answer{refuses}, nil)
 			o.till.Fail(paymenttest.CallRefund, slices.Repeat(lose(paymenttest.LoseRequest), 9)...)

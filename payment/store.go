@@ -58,7 +58,9 @@ type BookStore interface {
 	Postings(ctx context.Context, order string) ([]Posting, error)
 	// Balances lists the accounts that are not empty, by name.
 	Balances(context.Context) ([]Balance, error)
-	// Cases lists the open cases, oldest first, and at most n of them.
+	// Cases lists at most n of the open cases, the oldest first; those about
+	// payments that are none of ours come last, because a merchant number that
+	// others use too brings any number of them.
 	Cases(ctx context.Context, n int) ([]Case, error)
 	// Case returns one case, open or not, or [ErrNotFound].
 	Case(ctx context.Context, id string) (Case, error)

@@ -84,7 +84,7 @@ func (s *Store) Balances(ctx context.Context) ([]payment.Balance, error) {
 
 // Cases implements payment.Store.
 func (s *Store) Cases(ctx context.Context, n int) ([]payment.Case, error) {
-	return s.cases(ctx, "closed = 0 ORDER BY opened, id LIMIT $1", n)
+	return s.cases(ctx, "closed = 0 ORDER BY CASE reason WHEN $2 THEN 1 ELSE 0 END, opened, id LIMIT $1", n, string(payment.CaseUnknownTrade))
 }
 
 // Case implements payment.Store.

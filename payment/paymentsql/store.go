@@ -354,6 +354,11 @@ func (s *Store) spoilt(ctx context.Context, id string) error {
 		if err != nil || shown == 0 {
 			return err
 		}
+		if err := sqldb.AppendAudit(tx, hospital.AuditEntry{
+			At: c.Opened, Actor: hospital.System("payment"), Purpose: string(c.Reason), Action: "case.open", Object: id, Outcome: "ok",
+		}); err != nil {
+			return err
+		}
 		return sqldb.AppendEvents(tx, []hospital.Event{{Kind: "order.manual", ID: id}}, c.Opened)
 	})
 }

@@ -347,7 +347,15 @@ func (m *Memory) Cases(ctx context.Context, n int) ([]payment.Case, error) {
 	}
 	defer unlock()
 	open := slices.DeleteFunc(m.allCases(), func(c payment.Case) bool { return !c.Open() })
-	slices.SortFunc(open, func(a, b payment.Case) int { return cmp.Or(a.Opened.Compare(b.Opened), cmp.Compare(a.ID, b.ID)) })
+	last := func(c payment.Case) int {
+		if c.Reason == payment.CaseUnknownTrade {
+			return 1
+		}
+		return 0
+	}
+	slices.SortFunc(open, func(a, b payment.Case) int {
+		return cmp.Or(last(a)-last(b), a.Opened.Compare(b.Opened), cmp.Compare(a.ID, b.ID))
+	})
 	return open[:min(n, len(open))], nil
 }
 

@@ -567,6 +567,16 @@ func storeOrphan(t *testing.T, s payment.Store) {
 	}
 	cases, err := s.Cases(t.Context(), 9)
 	want(t, "cases", len(must(t, cases, err)), 1)
+	ours := payment.Case{ID: "till:EV-1/dead_notice", Subject: "till:EV-1", Reason: payment.CaseDeadNotice, Opened: epoch().Add(time.Minute)}
+	if err := s.Save(t.Context(), payment.Change{Orphan: &ours}); err != nil {
+		t.Fatalf("save: %v", err)
+	}
+	cases, err = s.Cases(t.Context(), 1)
+	want(t, "what comes before other people's payments", must(t, cases, err)[0].ID, ours.ID)
+	ours.Closed, ours.Outcome, ours.By = epoch().Add(time.Hour), payment.NothingToMove, hospital.Actor{Kind: hospital.ActorStaff, ID: "s1", Entry: "desk"}
+	if err := s.Save(t.Context(), payment.Change{Orphan: &ours}); err != nil {
+		t.Fatalf("save: %v", err)
+	}
 	orphan.Closed, orphan.Outcome, orphan.Remark = epoch().Add(time.Hour), payment.NothingToMove, "别的入口"
 	orphan.By = hospital.Actor{Kind: hospital.ActorStaff, ID: "s1", Entry: "desk"}
 	if err := s.Save(t.Context(), payment.Change{Orphan: &orphan}); err != nil {
