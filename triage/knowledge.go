@@ -1,0 +1,210 @@
+package triage
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"embed"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"slices"
+)
+
+// shipped is the set this module brings along: standard departments, body map,
+// lexicon, rules and red flags, in the very form a hospital's overlay has.
+//
+//go:embed knowledge/*.json
+var shipped embed.FS //nolint:gochecknoglobals // go:embed needs a package variable; it is read-only
+
+// Shipped returns the files of the shipped set, to be read or copied.
+func Shipped() fs.FS {
+	sub, err := fs.Sub(shipped, "knowledge")
+	if err != nil {
+		return shipped // cannot be: the folder is embedded above
+	}
+	return sub
+}
+
+// The kinds of knowledge files, in the order they are read. One kind is one
+// file, "<kind>.json"; an overlay may hold any of them and hospital.json.
+const (
+	kindSet         = "set"
+	kindDepartments = "departments"
+	kindLanguage    = "language"
+	kindSensations  = "sensations"
+	kindBodyMap     = "bodymap"
+	kindFigure      = "figure"
+	kindSymptoms    = "symptoms"
+	kindTraits      = "traits"
+	kindRules       = "rules"
+	kindQuestions   = "questions"
+	kindRedFlags    = "redflags"
+	kindHospital    = "hospital"
+)
+
+// document is one parsed file and the layer it came from.
+type document struct {
+	file string // as named in problems: "overlay/symptoms.json"
+	root node
+}
+
+// layers reads the shipped set and then the overlay. Entries of the overlay
+// replace those of the same name; {"remove": true} takes one away.
+type layers struct {
+	documents map[string][]document
+	problems  Problems
+	hash      string
+}
+
+func kinds() []string {
+	return []string{
+		kindSet, kindDepartments, kindLanguage, kindSensations, kindBodyMap, kindFigure,
+		kindSymptoms, kindTraits, kindRules, kindQuestions, kindRedFlags, kindHospital,
+	}
+}
+
+func readLayers(base, overlay fs.FS) *layers {
+	l := &layers{documents: map[string][]document{}}
+	sum := sha256.New()
+	for _, kind := range kinds() {
+		if kind != kindHospital {
+			l.read(base, "", kind, true, sum)
+		}
+		if overlay != nil {
+			l.read(overlay, "overlay/", kind, false, sum)
+		}
+	}
+	if overlay != nil {
+		l.refuseStrangers(overlay)
+	}
+	l.hash = hex.EncodeToString(sum.Sum(nil))
+	return l
+}
+
+// refuseStrangers names files an overlay holds in vain, for instance a typo.
+func (l *layers) refuseStrangers(overlay fs.FS) {
+	entries, err := fs.ReadDir(overlay, ".")
+	if err != nil {
+		l.problems = append(l.problems, Problem{"overlay", 0, "cannot be listed: " + err.Error()})
+		return
+	}
+	known := kinds()
+	for _, entry := range entries {
+		name := entry.Name()
+		if len(name) < 6 || name[len(name)-5:] != ".json" || !slices.Contains(known, name[:len(name)-5]) {
+			l.problems = append(l.problems, Problem{"overlay/" + name, 0, "is no knowledge file"})
+		}
+	}
+}
+
+func (l *layers) read(from fs.FS, prefix, kind string, needed bool, sum io.Writer) {
+	name := kind + ".json"
+	data, err := readFile(from, name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && !needed:
+		return
+	case err != nil:
+		l.problems = append(l.problems, Problem{prefix + name, 0, err.Error()})
+		return
+	}
+	_, _ = fmt.Fprintf(sum, "%s%s %d\n", prefix, name, len(data)) // a hash never fails
+	_, _ = sum.Write(data)
+	root, err := parseNode(bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))) // an editor's byte order mark
+	if err != nil {
+		line := 0
+		if at, ok := errors.AsType[*lineError](err); ok {
+			line, err = at.line, errors.New(at.reason)
+		}
+		l.problems = append(l.problems, Problem{prefix + name, line, err.Error()})
+		return
+	}
+	l.documents[kind] = append(l.documents[kind], document{prefix + name, root})
+}
+
+func readFile(from fs.FS, name string) (data []byte, err error) {
+	f, err := from.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	data, err = io.ReadAll(io.LimitReader(f, maxFileBytes+1))
+	if err == nil && len(data) > maxFileBytes {
+		err = fmt.Errorf("larger than %d bytes", maxFileBytes)
+	}
+	return data, err
+}
+
+// entry is one named element of a list, the overlay's in place of ours.
+type entry struct {
+	r    *reader
+	node *node
+	name string
+}
+
+// entries merges the lists called list of every layer of kind by the field
+// key, in the order of their first appearance.
+func (l *layers) entries(kind, list, key string) []entry {
+	var out []entry
+	at := map[string]int{}
+	for i := range l.documents[kind] {
+		d := &l.documents[kind][i]
+		r := &reader{d.file, &l.problems}
+		layer := map[string]bool{}
+		items := r.array(child(&d.root, list))
+		for j := range items {
+			item := &items[j]
+			name := r.must(item, child(item, key), key)
+			switch {
+			case name == "":
+				continue
+			case layer[name]:
+				r.problem(item, "%s %q stands twice", key, name)
+				continue
+			}
+			layer[name] = true
+			old, replaces := at[name]
+			switch remove := child(item, "remove"); {
+			case remove != nil && r.flag(remove):
+				if len(item.keys) != 2 {
+					r.problem(item, "remove stands beside other fields")
+				}
+				if !replaces {
+					r.problem(item, "%q cannot be removed: there is none", name)
+					continue
+				}
+				out[old].node = nil
+			case replaces:
+				out[old] = entry{r, item, name}
+			default:
+				at[name] = len(out)
+				out = append(out, entry{r, item, name})
+			}
+		}
+	}
+	return slices.DeleteFunc(out, func(e entry) bool { return e.node == nil })
+}
+
+// child returns the item of object n under key, nil if there is none.
+func child(n *node, key string) *node {
+	if n.kind != nodeObject {
+		return nil
+	}
+	if i := slices.Index(n.keys, key); i >= 0 {
+		return &n.items[i]
+	}
+	return nil
+}
+
+// top checks the fields every file of kind may have at its top.
+func (l *layers) top(kind string, keys ...string) {
+	for i := range l.documents[kind] {
+		d := &l.documents[kind][i]
+		r := &reader{d.file, &l.problems}
+		f := r.fields(&d.root, append([]string{"$schema", "kind", "note"}, keys...)...)
+		if got := r.must(&d.root, f["kind"], "kind"); got != "" && got != kind {
+			r.problem(&d.root, "kind is %q, want %q", got, kind)
+		}
+	}
+}
