@@ -11,6 +11,7 @@ type hit struct {
 	start, end int
 	lowered    bool // told as history, hypothesis, knowledge …: worth a question
 	past       bool // lowered by history or a steady course alone
+	told       bool // lowered by history, a death or a hypothesis: what lowers a firm pattern too
 }
 
 // raised is a flag that was met.
@@ -65,6 +66,10 @@ func (r *reading) raise(f *flag, groups [][]hit, p *person) (raised, bool) {
 	return best, found
 }
 
+// infantDays is the age below which a pattern wants to know the age: fever is
+// an emergency in the third month of life and not in the third year.
+const infantDays = 200
+
 // fits reports whether the person may have what the pattern means. Unknown sex
 // never rules an emergency out; unknown age rules out what is only for infants.
 func (x *pattern) fits(p *person) bool {
@@ -74,7 +79,7 @@ func (x *pattern) fits(p *person) bool {
 	if x.minDays > 0 && (!p.age.known || p.age.days < x.minDays) {
 		return false
 	}
-	if x.maxDays > 0 && !(p.age.known && p.age.days <= x.maxDays || !p.age.known && p.child) {
+	if x.maxDays > 0 && !(p.age.known && p.age.days <= x.maxDays || !p.age.known && p.child && x.maxDays > infantDays) {
 		return false
 	}
 	return (!x.pregnant || p.pregnant) && (!x.delivered || p.postpartum) && (x.minWeeks == 0 || p.weeks == 0 || p.weeks >= x.minWeeks) &&
@@ -95,7 +100,9 @@ func (x *pattern) match(groups [][]hit) (hits []hit, lowered, ok bool) {
 }
 
 func (x *pattern) around(anchor hit, groups [][]hit, allowLow bool) ([]hit, bool) {
-	low := func(h hit) bool { return h.lowered && !(x.stays && h.past) }
+	low := func(h hit) bool {
+		return h.lowered && !(x.stays && h.past) && (!x.firm || h.told)
+	}
 	if low(anchor) && !allowLow {
 		return nil, false
 	}
@@ -162,7 +169,7 @@ func (r *reading) hits() []hit {
 		if masks.cover(h.start, h.end) || denials.cover(h.start, h.end) {
 			continue
 		}
-		h.lowered, h.past = context.lower(h)
+		h.lowered, h.past, h.told = context.lower(h)
 		out = append(out, h)
 	}
 	return out
@@ -188,7 +195,7 @@ func (r *reading) follow(word *alarmWord, end int) (int, bool) {
 	return end, true
 }
 
-// alarmDenials are the denials whose negator is not itself part of an alarm:
+// alarmDenials are the denials whose negator is not part of a longer alarm:
 // in 没有呼吸 and 叫不醒 nothing is denied.
 func (r *reading) alarmDenials(hits []hit) spans {
 	var out spans
@@ -197,7 +204,7 @@ func (r *reading) alarmDenials(hits []hit) spans {
 		if c&(classNegator|classDenied) == 0 {
 			continue
 		}
-		if slices.ContainsFunc(hits, func(h hit) bool { return h.start <= tok.start && tok.end <= h.end }) {
+		if slices.ContainsFunc(hits, func(h hit) bool { return h.start <= tok.start && tok.end <= h.end && h.end-h.start > tok.end-tok.start }) {
 			continue
 		}
 		if c&classNegator != 0 {
@@ -215,7 +222,10 @@ type contexts struct {
 	words []token
 }
 
-const lowering = classPast | classHypothetical | classKnowledge | classOffice | classDead | classChronic | classMild | classTreated | classResolved
+// resolvedReach is how far before 已经好了 the thing stands that is over.
+const resolvedReach = 25
+
+const lowering = classPast | classHypothetical | classKnowledge | classOffice | classDead | classChronic | classMild | classTreated | classResolved | classFear | classHow
 
 func (r *reading) contexts() contexts {
 	c := contexts{r: r}
@@ -230,8 +240,9 @@ func (r *reading) contexts() contexts {
 // lower decides whether a hit speaks of now. Each class has its reach: 以前 its
 // clause, 如果 what follows it in the sentence, 怎么预防 its sentence, 已经好了
 // what stands before it.
-func (c contexts) lower(h hit) (lowered, past bool) {
+func (c contexts) lower(h hit) (lowered, past, told bool) {
 	r := c.r
+	settled := false
 	for _, tok := range c.words {
 		if tok.start < h.end && h.start < tok.end {
 			continue // part of the phrase itself
@@ -243,19 +254,20 @@ func (c contexts) lower(h hit) (lowered, past bool) {
 		before := tok.end <= h.start
 		switch {
 		case k&classPast != 0 && clause && !r.now(h):
-			lowered, past = true, true
+			lowered, past, told = true, true, true
 		case k&classChronic != 0 && clause && !r.now(h):
 			lowered, past = true, true
-		case k&classHypothetical != 0 && sentence && before,
-			k&classKnowledge != 0 && sentence,
+		case k&classHypothetical != 0 && sentence && before, k&classDead != 0 && sentence, k&classFear != 0 && clause && before:
+			return true, false, true
+		case k&classKnowledge != 0 && sentence,
+			k&classHow != 0 && sentence && !r.somebody(h),
 			k&classOffice != 0 && sentence,
-			k&classDead != 0 && sentence,
 			k&classMild != 0 && clause,
-			k&(classTreated|classResolved) != 0 && sentence && !before && h.start > tok.start-25:
-			return true, false
+			k&(classTreated|classResolved) != 0 && sentence && !before && tok.start-h.end < resolvedReach:
+			lowered, past, settled = true, false, true
 		}
 	}
-	return lowered, past
+	return lowered, past && !settled, told
 }
 
 func (r *reading) any(from, to int, is func(rune) bool) bool {
@@ -267,6 +279,19 @@ func (r *reading) now(h hit) bool {
 	from := r.clauseStart(h.start)
 	for _, tok := range r.tokens {
 		if tok.start >= from && tok.start < h.end+8 && r.set.terms[tok.term].class&classNow != 0 && !r.any(h.end, tok.start, pause) {
+			return true
+		}
+	}
+	return false
+}
+
+// somebody reports whether the sentence of a hit names a person or a moment.
+func (r *reading) somebody(h hit) bool {
+	for _, tok := range r.tokens {
+		if r.set.terms[tok.term].class&classKin == 0 {
+			continue
+		}
+		if !r.any(min(tok.end, h.end), max(tok.start, h.start), stop) {
 			return true
 		}
 	}

@@ -10,10 +10,10 @@ const (
 	classResolved                       // 已经好了 已止住: what stands before is over
 	classPast                           // 以前 曾经 年前: long ago
 	classNow                            // 现在 突然 又: not only long ago
-	classHypothetical                   // 如果 会不会 前兆: has not happened
-	classKnowledge                      // 怎么预防 是什么: asks for knowledge
+	classHypothetical                   // 如果 听说: has not happened, said before it in the sentence
+	classKnowledge                      // 怎么预防 前兆: asks for knowledge
 	classOffice                         // 挂号 收费 报销: asks for the office
-	classKin                            // somebody else, and one who can be told of: 父亲 朋友
+	classKin                            // 我 孩子 刚才: somebody it is happening to
 	classDead                           // 去世 过世
 	classChronic                        // 好几年 多年: steady and known
 	classMild                           // 轻微 一点点
@@ -26,6 +26,8 @@ const (
 	classPregnant                       // 怀孕 孕妇
 	classPostpartum                     // 产后 坐月子
 	classMother                         // 我怀孕: the mother is meant, not the child
+	classFear                           // 担心 差点: has not happened, said before it in the clause
+	classHow                            // 怎么急救: knowledge, unless somebody is named
 	classDenied                         // 都没有: denies what stands before
 	classNeutral                        // 不舒服 差不多: holds a 不 or 没 that denies nothing
 )
@@ -34,7 +36,7 @@ const (
 func classFields() []string {
 	return []string{
 		"negators", "turns", "resolved", "past", "now", "hypothetical", "knowledge", "office", "kin", "dead", "chronic",
-		"mild", "treated", "child", "newborn", "elder", "male", "female", "pregnant", "postpartum", "mother", "denied", "neutral",
+		"mild", "treated", "child", "newborn", "elder", "male", "female", "pregnant", "postpartum", "mother", "fear", "how", "denied", "neutral",
 	}
 }
 

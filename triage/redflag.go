@@ -51,6 +51,7 @@ type pattern struct {
 	temperature         int // tenths
 	systolic            int
 	stays               bool // history and chronic words do not lower it
+	firm                bool // only history, a death or a hypothesis lower it: suicide
 }
 
 // alarmWord is a phrase of the alarm trie: the first piece is in the trie, the
@@ -170,12 +171,12 @@ func (s *Set) redFlag(e entry, a *alarms, named map[string][]string) flag {
 }
 
 func (s *Set) pattern(r *reader, n *node, a *alarms, named map[string][]string) pattern {
-	f := r.fields(n, "all", "not", "within", "sex", "min_age_days", "max_age_days", "min_weeks", "pregnant", "postpartum", "min_temperature_tenths", "min_systolic", "stays")
+	f := r.fields(n, "all", "not", "within", "sex", "min_age_days", "max_age_days", "min_weeks", "pregnant", "postpartum", "min_temperature_tenths", "min_systolic", "stays", "firm")
 	p := pattern{
 		not: -1, within: defaultWithin, sex: SexNamed(r.oneOf(f["sex"], "any", "any", "M", "F")),
 		minDays: r.number(f["min_age_days"], 0, 40000), maxDays: r.number(f["max_age_days"], 0, 40000),
 		minWeeks: r.number(f["min_weeks"], 0, 45), pregnant: r.flag(f["pregnant"]), delivered: r.flag(f["postpartum"]),
-		temperature: r.number(f["min_temperature_tenths"], 0, 450), systolic: r.number(f["min_systolic"], 0, 350), stays: r.flag(f["stays"]),
+		temperature: r.number(f["min_temperature_tenths"], 0, 450), systolic: r.number(f["min_systolic"], 0, 350), stays: r.flag(f["stays"]), firm: r.flag(f["firm"]),
 	}
 	if f["within"] != nil {
 		p.within = r.number(f["within"], 4, maxWithin)
