@@ -1,8 +1,12 @@
 package triage
 
-// maxDenial is how far a denial reaches inside its clause, in characters:
-// beyond it a writer who forgot the comma has begun to speak of something else.
-const maxDenial = 14
+// How far a denial reaches inside its clause, in characters: beyond it a writer
+// who forgot the comma has begun to speak of something else. A bare 没 or 不
+// denies the next word, and each further one of a list joined by 、.
+const (
+	maxDenial  = 14
+	bareDenial = 5
+)
 
 // span is a stretch of text.
 type span struct{ start, end int }
@@ -37,7 +41,11 @@ func (r *reading) denials() spans {
 }
 
 func (r *reading) denialEnd(at int) int {
-	limit := min(len(r.text), r.tokens[at].end+maxDenial)
+	from, reach := r.tokens[at].end, maxDenial
+	if from-r.tokens[at].start == 1 {
+		reach = bareDenial
+	}
+	limit := min(len(r.text), from+reach)
 	for _, tok := range r.tokens[at+1:] {
 		if tok.start >= limit {
 			break
@@ -46,9 +54,12 @@ func (r *reading) denialEnd(at int) int {
 			limit = tok.start
 		}
 	}
-	for i := r.tokens[at].end; i < limit; i++ {
-		if pause(r.text[i]) {
+	for i := from; i < limit; i++ {
+		switch {
+		case pause(r.text[i]):
 			return i
+		case r.text[i] == '、':
+			limit = min(len(r.text), max(limit, i+1+bareDenial))
 		}
 	}
 	return limit
