@@ -30,7 +30,7 @@ type condition struct {
 	minDays, maxDays     int // since it began
 	minSeverity          int
 	chronic              []string
-	leading              int // the department must lead so far; -1 any
+	leading              []int // one of these departments must lead so far
 	hasMaxMonths         bool
 }
 
@@ -73,7 +73,7 @@ func (s *Set) optional(r *reader, n *node) []weight {
 }
 
 func (s *Set) condition(r *reader, parent, n *node) condition {
-	c := condition{leading: -1}
+	c := condition{}
 	if n == nil {
 		r.problem(parent, "field \"when\" is missing")
 		return c
@@ -102,12 +102,7 @@ func (s *Set) condition(r *reader, parent, n *node) condition {
 	if f["chronic_any"] != nil {
 		c.chronic = r.texts(f["chronic_any"])
 	}
-	if f["leading"] != nil {
-		id := r.text(f["leading"])
-		if c.leading = s.department(id); c.leading < 0 {
-			r.problem(f["leading"], "unknown department %q", id)
-		}
-	}
+	c.leading = list(r, f["leading"], "department", s.department)
 	if len(n.keys) == 0 {
 		r.problem(n, "a condition without a field would always hold")
 	}
@@ -164,7 +159,7 @@ func (c *condition) holds(v *verdict) (symptom int, ok bool) {
 		!slices.ContainsFunc(c.traitsNot, func(t trait) bool { return slices.Contains(v.traits, t) }) &&
 		(c.sex == AnySex || c.sex == p.sex) && c.age(p) && c.course(p) &&
 		(len(c.chronic) == 0 || slices.ContainsFunc(c.chronic, p.hasChronic)) &&
-		(c.leading < 0 || c.leading == v.leading())
+		(len(c.leading) == 0 || slices.Contains(c.leading, v.leading()))
 }
 
 func (c *condition) age(p *person) bool {
