@@ -79,7 +79,11 @@ func (x *pattern) fits(p *person) bool {
 	if x.minDays > 0 && (!p.age.known || p.age.days < x.minDays) {
 		return false
 	}
-	if x.maxDays > 0 && !(p.age.known && p.age.days <= x.maxDays || !p.age.known && p.child && x.maxDays > infantDays) {
+	young := p.age.days <= x.maxDays
+	if !p.age.known {
+		young = p.child && x.maxDays > infantDays
+	}
+	if x.maxDays > 0 && !young {
 		return false
 	}
 	return (!x.pregnant || p.pregnant) && (!x.delivered || p.postpartum) && (x.minWeeks == 0 || p.weeks == 0 || p.weeks >= x.minWeeks) &&
@@ -101,7 +105,8 @@ func (x *pattern) match(groups [][]hit) (hits []hit, lowered, ok bool) {
 
 func (x *pattern) around(anchor hit, groups [][]hit, allowLow bool) ([]hit, bool) {
 	low := func(h hit) bool {
-		return h.lowered && !(x.stays && h.past) && (!x.firm || h.told)
+		ignored := x.stays && h.past || x.firm && !h.told
+		return h.lowered && !ignored
 	}
 	if low(anchor) && !allowLow {
 		return nil, false

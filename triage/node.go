@@ -2,6 +2,7 @@ package triage
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf16"
@@ -173,10 +174,8 @@ func (p *parser) member(n *node, depth int) error {
 		if err != nil {
 			return err
 		}
-		for _, old := range n.keys {
-			if old == key {
-				return p.fail("key %q stands twice", key)
-			}
+		if slices.Contains(n.keys, key) {
+			return p.fail("key %q stands twice", key)
 		}
 		n.keys = append(n.keys, key)
 		p.space()

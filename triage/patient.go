@@ -113,10 +113,10 @@ func (p *person) readAge(s *Set, c *Complaint, r *reading, said []Age) {
 		if c.Age.known && c.Age.Months() >= s.childMonths {
 			p.notes = append(p.notes, "所选年龄与儿童不一致，请确认")
 		}
-	case p.age.known && !(young && p.age.Years() >= 18 && !c.Age.known):
-		p.child = p.age.Months() < s.childMonths
-	default:
+	case !p.age.known, young && p.age.Years() >= 18 && !c.Age.known: // the parent's age
 		p.child = young
+	default:
+		p.child = p.age.Months() < s.childMonths
 	}
 	if p.child && p.age.known && p.age.Years() >= 18 && !c.Age.known {
 		p.age = Age{} // the parent's

@@ -67,7 +67,7 @@ func (r *reader) problem(n *node, format string, args ...any) {
 }
 
 // fields returns the items of object n by key, absent ones as null. Whatever
-// is not in keys is a problem: a misspelt condition must not be ignored.
+// is not in keys is a problem: a mistyped condition must not be ignored.
 func (r *reader) fields(n *node, keys ...string) map[string]*node {
 	out := make(map[string]*node, len(keys))
 	if !r.is(n, nodeObject) {

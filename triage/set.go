@@ -29,7 +29,6 @@ type Department struct {
 type Set struct {
 	version string
 	hash    string
-	note    string
 
 	departments []Department
 	index       map[string]int // standard id → position
@@ -311,7 +310,7 @@ func (s *Set) compileTerms() {
 	}
 	s.words = newTrie(len(s.terms))
 	for i, t := range s.terms {
-		s.words.slot(t.text).term = int32(i) + 1 //nolint:gosec // bounded by the files of a set
+		s.words.slot(t.text).term = int32(i) + 1
 	}
 	for i := range s.terms {
 		t := &s.terms[i]

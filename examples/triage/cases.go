@@ -17,7 +17,7 @@ const (
 	maxCases     = 1_000_000
 )
 
-// row is one labelled case.
+// row is one labeled case.
 type row struct {
 	ID       string   `json:"id"`
 	Text     string   `json:"text"`

@@ -23,7 +23,7 @@ type prediction struct {
 
 func eval(args []string, out io.Writer) error {
 	set, overlay := flags("eval", out)
-	cases := set.String("cases", "", "labelled cases, one JSON object a line")
+	cases := set.String("cases", "", "labeled cases, one JSON object a line")
 	field := set.String("field", "text", "text or chief")
 	red := set.Bool("redflags", false, "measure the red flags instead of the departments")
 	to := set.String("out", "", "file for the predictions")
@@ -89,7 +89,7 @@ func write(name string, predictions []prediction) (err error) {
 }
 
 // tally counts one label.
-type tally struct{ n, first, three, wrong int }
+type tally struct{ n, first, three int }
 
 // departments prints top-1, top-3, macro-F1, each department and the
 // confusions, over the scored rows of each source.
@@ -98,7 +98,7 @@ func departments(out io.Writer, rows []row, predictions []prediction) error {
 	for i, r := range rows {
 		groups[r.Source+"/"+r.Tier] = append(groups[r.Source+"/"+r.Tier], i)
 	}
-	w := bufio.NewWriter(out)
+	w := newPrinter(out)
 	for _, name := range slices.Sorted(maps.Keys(groups)) {
 		group(w, name, rows, predictions, groups[name])
 	}
@@ -114,19 +114,19 @@ func departments(out io.Writer, rows []row, predictions []prediction) error {
 	}
 	for _, label := range byCount(labels) {
 		t := labels[label]
-		fmt.Fprintf(w, "  %-8s n=%4d top-1 %s top-3 %s\n", label, t.n, percent(t.first, t.n), percent(t.three, t.n))
+		w.say("  %-8s n=%4d top-1 %s top-3 %s", label, t.n, percent(t.first, t.n), percent(t.three, t.n))
 	}
-	fmt.Fprintln(w, "confusions (wanted > given)")
+	w.say("confusions (wanted > given)")
 	for i, pair := range byCount(confusions) {
 		if i == 20 {
 			break
 		}
-		fmt.Fprintf(w, "  %-18s %d\n", pair, confusions[pair].n)
+		w.say("  %-18s %d", pair, confusions[pair].n)
 	}
-	return w.Flush()
+	return w.done()
 }
 
-func group(w io.Writer, name string, rows []row, predictions []prediction, at []int) (labels, confusions map[string]*tally) {
+func group(w *printer, name string, rows []row, predictions []prediction, at []int) (labels, confusions map[string]*tally) {
 	labels, confusions = map[string]*tally{}, map[string]*tally{}
 	entry := func(m map[string]*tally, key string) *tally {
 		if m[key] == nil {
@@ -153,7 +153,7 @@ func group(w io.Writer, name string, rows []row, predictions []prediction, at []
 			entry(confusions, r.Label+" > "+got[0]).n++
 		}
 	}
-	fmt.Fprintf(w, "%s: n=%d top-1 %s (%d) top-3 %s (%d) macro-F1 %s\n", name, len(at), percent(first, len(at)), first, percent(three, len(at)), three, macroF1(labels, given))
+	w.say("%s: n=%d top-1 %s (%d) top-3 %s (%d) macro-F1 %s", name, len(at), percent(first, len(at)), first, percent(three, len(at)), three, macroF1(labels, given))
 	return labels, confusions
 }
 
@@ -177,6 +177,7 @@ func percent(part, whole int) string {
 // alarms prints recall, specificity and level where the rows say what is
 // expected, otherwise the share of rows that raise an alarm.
 func alarms(out io.Writer, rows []row, predictions []prediction) error {
+	w := newPrinter(out)
 	var hit, missed, quiet, false120, level, raised int
 	for i, r := range rows {
 		got := predictions[i].RedFlag
@@ -195,18 +196,18 @@ func alarms(out io.Writer, rows []row, predictions []prediction) error {
 			hit++
 		case wanted:
 			missed++
-			fmt.Fprintf(out, "missed %s %s (%s)\n", r.ID, r.Expect, r.Category)
+			w.say("missed %s %s (%s)", r.ID, r.Expect, r.Category)
 		case got != string(triage.NoEmergency):
 			false120++
-			fmt.Fprintf(out, "false alarm %s %s (%s)\n", r.ID, got, r.Category)
+			w.say("false alarm %s %s (%s)", r.ID, got, r.Category)
 		default:
 			quiet++
 		}
 	}
-	if labelled := hit + missed + quiet + false120; labelled > 0 {
-		fmt.Fprintf(out, "recall %s (%d of %d) specificity %s (%d of %d) level %s\n",
-			percent(hit, hit+missed), hit, hit+missed, percent(quiet, quiet+false120), quiet, quiet+false120, percent(level, labelled))
+	if labeled := hit + missed + quiet + false120; labeled > 0 {
+		w.say("recall %s (%d of %d) specificity %s (%d of %d) level %s",
+			percent(hit, hit+missed), hit, hit+missed, percent(quiet, quiet+false120), quiet, quiet+false120, percent(level, labeled))
 	}
-	_, err := fmt.Fprintf(out, "alarms %d of %d (%s %%)\n", raised, len(rows), percent(raised, len(rows)))
-	return err
+	w.say("alarms %d of %d (%s %%)", raised, len(rows), percent(raised, len(rows)))
+	return w.done()
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
 	"io"
@@ -19,9 +18,13 @@ func lint(args []string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
+	w := newPrinter(out)
 	problems := knowledge.Lint()
 	for _, p := range problems {
-		fmt.Fprintln(out, p)
+		w.say("%s", p)
+	}
+	if err := w.done(); err != nil {
+		return err
 	}
 	if len(problems) > 0 {
 		return fmt.Errorf("lint: %d problems", len(problems))
@@ -53,37 +56,37 @@ func explain(args []string, out io.Writer) error {
 }
 
 func show(out io.Writer, a *triage.Advice) error {
-	w := bufio.NewWriter(out)
-	fmt.Fprintf(w, "knowledge %s\n", a.Set)
+	w := newPrinter(out)
+	w.say("knowledge %s", a.Set)
 	for _, e := range a.Emergencies {
-		fmt.Fprintf(w, "EMERGENCY %s %s %s: %s → %s %s %s\n", e.Level, e.ID, e.Name, e.Advice, e.Action, e.Hotline, strings.Join(e.Phrases, "、"))
+		w.say("EMERGENCY %s %s %s: %s → %s %s %s", e.Level, e.ID, e.Name, e.Advice, e.Action, e.Hotline, strings.Join(e.Phrases, "、"))
 	}
 	for _, c := range a.Checks {
-		fmt.Fprintf(w, "ask %s: %s (%s)\n", c.ID, c.Ask, c.Phrase)
+		w.say("ask %s: %s (%s)", c.ID, c.Ask, c.Phrase)
 	}
 	for _, c := range a.Departments {
-		fmt.Fprintf(w, "%s %s %d%%\n", c.Standard, c.Department.Name, c.Share)
+		w.say("%s %s %d%%", c.Standard, c.Department.Name, c.Share)
 		for _, r := range c.Reasons {
-			fmt.Fprintf(w, "    %+4d %s → %s (%s)\n", r.Points, r.Phrase, r.Symptom, r.Rule)
+			w.say("    %+4d %s → %s (%s)", r.Points, r.Phrase, r.Symptom, r.Rule)
 		}
 	}
 	if !a.Sure {
-		fmt.Fprintln(w, "not sure")
+		w.say("not sure")
 	}
 	if a.Question != nil {
-		fmt.Fprintf(w, "question %s: %s %s\n", a.Question.ID, a.Question.Ask, strings.Join(a.Question.Options, " / "))
+		w.say("question %s: %s %s", a.Question.ID, a.Question.Ask, strings.Join(a.Question.Options, " / "))
 	}
 	for _, n := range a.Notes {
-		fmt.Fprintln(w, "note:", n)
+		w.say("note: %s", n)
 	}
 	for _, f := range a.Understood {
 		denied := ""
 		if f.Denied {
 			denied = " (denied)"
 		}
-		fmt.Fprintf(w, "  understood %s → %s%s\n", f.Phrase, f.Symptom, denied)
+		w.say("  understood %s → %s%s", f.Phrase, f.Symptom, denied)
 	}
-	return w.Flush()
+	return w.done()
 }
 
 func cover(args []string, out io.Writer) error {
@@ -110,9 +113,9 @@ func cover(args []string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	w := bufio.NewWriter(out)
+	w := newPrinter(out)
 	for _, u := range coverage {
-		fmt.Fprintf(w, "%6d %-9s %s\n", u.Times, u.Kind, u.Name)
+		w.say("%6d %-9s %s", u.Times, u.Kind, u.Name)
 	}
-	return w.Flush()
+	return w.done()
 }
