@@ -21,6 +21,7 @@ type Complaint struct {
 	Sex   Sex
 	Age   Age
 	Child bool // the patient picked the child's figure
+	Adult bool // the patient picked the adult's figure; neither means that it was not asked
 
 	Parts    []string // ids or names of body parts: "KNEE", 膝部
 	Symptoms []string // names or sayings; ticked at any of the parts
@@ -51,6 +52,8 @@ func (c *Complaint) check(s *Set) error {
 		}
 	}
 	switch {
+	case c.Child && c.Adult:
+		return bad("child", "both child and adult")
 	case len(c.Text) > maxTextBytes:
 		return bad("text", "longer than %d bytes", maxTextBytes)
 	case len(c.Parts) > maxPicked:

@@ -27,6 +27,20 @@ func Shipped() fs.FS {
 	return sub
 }
 
+// schemas are the JSON Schemas an editor checks the files with while typing.
+//
+//go:embed schema/*.json
+var schemas embed.FS
+
+// Schemas returns the published JSON Schemas: "rules.schema.json" and so on.
+func Schemas() fs.FS {
+	sub, err := fs.Sub(schemas, "schema")
+	if err != nil {
+		return schemas // cannot be: the folder is embedded above
+	}
+	return sub
+}
+
 // The kinds of knowledge files, in the order they are read. One kind is one
 // file, "<kind>.json"; an overlay may hold any of them and hospital.json.
 const (
@@ -115,7 +129,7 @@ func (l *layers) read(from fs.FS, prefix, kind string, needed bool, sum io.Write
 	if err != nil {
 		line := 0
 		if at, ok := errors.AsType[*lineError](err); ok {
-			line, err = at.line, errors.New(at.reason)
+			line, err = int(at.line), errors.New(at.reason)
 		}
 		l.problems = append(l.problems, Problem{prefix + name, line, err.Error()})
 		return
@@ -167,7 +181,7 @@ func (l *layers) entries(kind, list, key string) []entry {
 			old, replaces := at[name]
 			switch remove := child(item, "remove"); {
 			case remove != nil && r.flag(remove):
-				if len(item.keys) != 2 {
+				if len(item.items) != 2 {
 					r.problem(item, "remove stands beside other fields")
 				}
 				if !replaces {
@@ -191,8 +205,10 @@ func child(n *node, key string) *node {
 	if n.kind != nodeObject {
 		return nil
 	}
-	if i := slices.Index(n.keys, key); i >= 0 {
-		return &n.items[i]
+	for i := range n.items {
+		if n.items[i].key == key {
+			return &n.items[i]
+		}
 	}
 	return nil
 }

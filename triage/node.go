@@ -37,12 +37,17 @@ func (k nodeKind) String() string {
 // medical rules must hear about both.
 type node struct {
 	kind  nodeKind
-	line  int
 	yes   bool
-	num   int
-	text  string   // of a string
-	keys  []string // of an object, beside items
+	line  int32
+	num   int32
+	key   string // of a member of an object
+	text  string // of a string
 	items []node
+}
+
+// has reports whether an object has a member under key.
+func (n *node) has(key string) bool {
+	return slices.ContainsFunc(n.items, func(item node) bool { return item.key == key })
 }
 
 // parser reads one file. Numbers are integers: weights are counted in whole
@@ -50,7 +55,7 @@ type node struct {
 type parser struct {
 	data []byte
 	pos  int
-	line int
+	line int32
 }
 
 // parseNode reads exactly one JSON value. Its error names the line.
@@ -71,7 +76,7 @@ func parseNode(data []byte) (node, error) {
 
 // lineError is a syntax error at a line.
 type lineError struct {
-	line   int
+	line   int32
 	reason string
 }
 
@@ -134,7 +139,7 @@ func (p *parser) word(w string) bool {
 
 // list reads an array or an object.
 func (p *parser) list(depth int) (node, error) {
-	n := node{kind: nodeArray, line: p.line}
+	n := node{kind: nodeArray, line: p.line, items: make([]node, 0, 4)}
 	end := byte(']')
 	if p.data[p.pos] == '{' {
 		n.kind, end = nodeObject, '}'
@@ -166,18 +171,18 @@ func (p *parser) list(depth int) (node, error) {
 }
 
 func (p *parser) member(n *node, depth int) error {
+	key := ""
 	if n.kind == nodeObject {
 		if p.data[p.pos] != '"' {
 			return p.fail("want a key in quotes")
 		}
-		key, err := p.quoted()
-		if err != nil {
+		var err error
+		if key, err = p.quoted(); err != nil {
 			return err
 		}
-		if slices.Contains(n.keys, key) {
+		if n.has(key) {
 			return p.fail("key %q stands twice", key)
 		}
-		n.keys = append(n.keys, key)
 		p.space()
 		if p.pos == len(p.data) || p.data[p.pos] != ':' {
 			return p.fail("want ':' after the key %q", key)
@@ -188,11 +193,12 @@ func (p *parser) member(n *node, depth int) error {
 	if err != nil {
 		return err
 	}
+	item.key = key
 	n.items = append(n.items, item)
 	return nil
 }
 
-func (p *parser) integer() (int, error) {
+func (p *parser) integer() (int32, error) {
 	start := p.pos
 	for p.pos < len(p.data) && strings.IndexByte("+-.eE0123456789", p.data[p.pos]) >= 0 {
 		p.pos++
@@ -203,7 +209,7 @@ func (p *parser) integer() (int, error) {
 	if err != nil || len(digits) > 9 || len(digits) > 1 && digits[0] == '0' {
 		return 0, p.fail("%s is not a whole number of at most nine digits", text)
 	}
-	return value, nil
+	return int32(value), nil //nolint:gosec // nine digits at most
 }
 
 // quoted reads a string, standing at its opening quote.

@@ -92,7 +92,24 @@ func plain(r rune) rune {
 
 // normal is runes as a string: the form in which terms are stored.
 func (n normaliser) normal(term string) string {
+	if n.isNormal(term) {
+		return term
+	}
 	return strings.Trim(string(n.runes(term)), "，。")
+}
+
+// isNormal reports whether term is made of simplified ideographs alone, as
+// nearly all are.
+func (n normaliser) isNormal(term string) bool {
+	for _, r := range term {
+		if r < 0x4e00 || r > 0x9fff {
+			return false
+		}
+		if _, changes := n.simple[r]; changes {
+			return false
+		}
+	}
+	return term != "" && len(term) < maxTextRunes
 }
 
 // pause and stop report the ends of a clause and of a sentence.

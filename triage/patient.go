@@ -108,6 +108,11 @@ func (p *person) readAge(s *Set, c *Complaint, r *reading, said []Age) {
 		p.age = Age{}
 	}
 	switch {
+	case c.Adult:
+		p.adult = true
+		if c.Age.known && c.Age.Months() < s.childMonths {
+			p.notes = append(p.notes, "所选年龄与成人不一致，请确认")
+		}
 	case c.Child:
 		p.child = true
 		if c.Age.known && c.Age.Months() >= s.childMonths {

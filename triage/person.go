@@ -95,6 +95,7 @@ type person struct {
 	sex        Sex
 	age        Age
 	child      bool
+	adult      bool // picked
 	pregnant   bool
 	postpartum bool
 	weeks      int // of pregnancy, 0 unknown
@@ -126,6 +127,6 @@ func (p *person) traits(childMonths int) []trait {
 	add(p.postpartum, traitPostpartum)
 	add(p.tenths >= 373, traitFever)
 	add(p.systolic >= 140 || p.diastolic >= 90, traitPressure)
-	add(p.age.known && p.age.Years() >= 18 && p.age.Years() < 60, traitAdult)
+	add(p.age.known && p.age.Years() >= 18 && p.age.Years() < 60 || p.adult && !p.age.known, traitAdult)
 	return out
 }

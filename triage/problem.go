@@ -63,7 +63,7 @@ type reader struct {
 }
 
 func (r *reader) problem(n *node, format string, args ...any) {
-	*r.problems = append(*r.problems, Problem{r.file, n.line, fmt.Sprintf(format, args...)})
+	*r.problems = append(*r.problems, Problem{r.file, int(n.line), fmt.Sprintf(format, args...)})
 }
 
 // fields returns the items of object n by key, absent ones as null. Whatever
@@ -73,12 +73,13 @@ func (r *reader) fields(n *node, keys ...string) map[string]*node {
 	if !r.is(n, nodeObject) {
 		return out
 	}
-	for i, key := range n.keys {
-		if !slices.Contains(keys, key) {
-			r.problem(&n.items[i], "unknown field %q; known here: %s", key, strings.Join(keys, ", "))
+	for i := range n.items {
+		item := &n.items[i]
+		if !slices.Contains(keys, item.key) {
+			r.problem(item, "unknown field %q; known here: %s", item.key, strings.Join(keys, ", "))
 			continue
 		}
-		out[key] = &n.items[i]
+		out[item.key] = item
 	}
 	return out
 }
@@ -129,11 +130,11 @@ func (r *reader) number(n *node, low, high int) int {
 	if n == nil || !r.is(n, nodeNumber) {
 		return 0
 	}
-	if n.num < low || n.num > high {
-		r.problem(n, "%d is not within %d and %d", n.num, low, high)
-		return 0
+	if v := int(n.num); v >= low && v <= high {
+		return v
 	}
-	return n.num
+	r.problem(n, "%d is not within %d and %d", n.num, low, high)
+	return 0
 }
 
 func (r *reader) array(n *node) []node {

@@ -34,7 +34,7 @@ func (s *Set) loadQuestions(l *layers) {
 	l.top(kindQuestions, "questions")
 	for _, e := range l.entries(kindQuestions, "questions", "id") {
 		f := e.r.fields(e.node, "id", "ask", "between", "when", "options")
-		q := question{id: e.name, ask: e.r.must(e.node, f["ask"], "ask"), file: e.r.file, line: e.node.line}
+		q := question{id: e.name, ask: e.r.must(e.node, f["ask"], "ask"), file: e.r.file, line: int(e.node.line)}
 		q.between = list(e.r, f["between"], "department", s.department)
 		if f["between"] == nil || len(q.between) < 2 {
 			e.r.problem(e.node, "question %s: between wants two departments at least", e.name)

@@ -138,10 +138,11 @@ func (r *reading) compose() {
 
 func (r *reading) pauses(from, to int) bool { return slices.ContainsFunc(r.text[from:to], pause) }
 
-// has reports whether a function word of class c was said.
+// has reports whether a word of class c was said, by itself or inside a longer
+// term: 我怀孕 says 怀孕. A neutral term such as 避孕 says nothing inside.
 func (r *reading) has(c class) bool {
 	for _, tok := range r.tokens {
-		if r.set.terms[tok.term].class&c != 0 {
+		if r.set.terms[tok.term].says&c != 0 {
 			return true
 		}
 	}

@@ -1,7 +1,6 @@
 package triage
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 )
@@ -66,7 +65,8 @@ type alarmWord struct {
 type alarms struct {
 	set    *Set
 	groups map[string]int
-	phrase map[string]int
+	phrase map[string]int // by its normal form
+	raw    map[string]int // by what stands in the file
 	count  int
 }
 
@@ -84,6 +84,10 @@ func (a *alarms) group(key string, phrases []string) int {
 }
 
 func (a *alarms) add(phrase string, group int) {
+	if at, seen := a.raw[phrase]; seen {
+		a.set.alarmWord[at].join(group)
+		return
+	}
 	pieces := strings.Split(phrase, "..")
 	for i, piece := range pieces {
 		pieces[i] = a.set.normal.normal(piece)
@@ -99,17 +103,23 @@ func (a *alarms) add(phrase string, group int) {
 		}
 		a.set.alarmWord = append(a.set.alarmWord, word)
 	}
-	word := &a.set.alarmWord[at]
-	if group < 0 {
-		word.mask = true
-	} else if !slices.Contains(word.groups, group) {
-		word.groups = append(word.groups, group)
+	a.raw[phrase] = at
+	a.set.alarmWord[at].join(group)
+}
+
+// join adds the word to a group, below zero to the masks.
+func (w *alarmWord) join(group int) {
+	switch {
+	case group < 0:
+		w.mask = true
+	case !slices.Contains(w.groups, group):
+		w.groups = append(w.groups, group)
 	}
 }
 
 func (s *Set) loadRedFlags(l *layers) {
 	l.top(kindRedFlags, "groups", "masks", "flags")
-	a := &alarms{set: s, groups: map[string]int{}, phrase: map[string]int{}}
+	a := &alarms{set: s, groups: map[string]int{}, phrase: map[string]int{}, raw: map[string]int{}}
 	named := map[string][]string{}
 	for _, e := range l.entries(kindRedFlags, "groups", "name") {
 		f := e.r.fields(e.node, "name", "phrases")
@@ -153,7 +163,7 @@ func (s *Set) redFlag(e entry, a *alarms, named map[string][]string) flag {
 		level:  Level(e.r.oneOf(f["level"], "", string(Call120), string(EmergencyDepartment))),
 		advice: e.r.must(e.node, f["advice"], "advice"), action: e.r.must(e.node, f["action"], "action"),
 		hotline: e.r.text(f["hotline"]), gentle: e.r.flag(f["gentle"]), ask: e.r.must(e.node, f["ask"], "ask"),
-		sources: e.r.texts(f["sources"]), file: e.r.file, line: e.node.line,
+		sources: e.r.texts(f["sources"]), file: e.r.file, line: int(e.node.line),
 	}
 	if x.level == "" {
 		e.r.problem(e.node, "red flag %s: field \"level\" is missing", e.name)
@@ -211,5 +221,5 @@ func alarmGroup(r *reader, n *node, a *alarms, named map[string][]string) int {
 	if len(phrases) == 0 {
 		r.problem(n, "an empty group can never be met")
 	}
-	return a.group(fmt.Sprint(words), phrases)
+	return a.group(strings.Join(words, " "), phrases)
 }

@@ -90,6 +90,7 @@ type term struct {
 	part      int
 	sensation int
 	class     class
+	says      class   // of itself and what it contains
 	inner     []inner // terms inside it, longest match aside
 }
 
@@ -189,11 +190,11 @@ func (s *Set) weights(r *reader, n *node) []weight {
 	if n == nil || !r.is(n, nodeObject) {
 		return nil
 	}
-	out := make([]weight, 0, len(n.keys))
-	for i, id := range n.keys {
-		at := s.department(id)
+	out := make([]weight, 0, len(n.items))
+	for i := range n.items {
+		at := s.department(n.items[i].key)
 		if at < 0 {
-			r.problem(&n.items[i], "unknown department %q", id)
+			r.problem(&n.items[i], "unknown department %q", n.items[i].key)
 			continue
 		}
 		out = append(out, weight{at, r.number(&n.items[i], -maxWeight, maxWeight)})
@@ -222,7 +223,7 @@ func (s *Set) loadSymptoms(l *layers) {
 	owner := make(map[string]string, 2*len(list))
 	for _, e := range list {
 		f := e.r.fields(e.node, "name", "say", "weights", "part", "sensation")
-		x := symptom{name: e.name, file: e.r.file, line: e.node.line, weights: s.weights(e.r, f["weights"])}
+		x := symptom{name: e.name, file: e.r.file, line: int(e.node.line), weights: s.weights(e.r, f["weights"])}
 		if f["say"] != nil {
 			x.say = e.r.texts(f["say"])
 		}
@@ -313,15 +314,24 @@ func (s *Set) compileTerms() {
 		s.words.slot(t.text).term = int32(i) + 1
 	}
 	for i := range s.terms {
-		t := &s.terms[i]
-		text := []rune(t.text)
-		for from := range text {
-			s.words.each(text, from, func(other, end int) {
-				if end-from < len(text) {
-					t.inner = append(t.inner, inner{other, from})
-				}
-			})
-		}
+		s.look(&s.terms[i])
+	}
+}
+
+// look notes what stands inside a term, longest match aside.
+func (s *Set) look(t *term) {
+	t.says = t.class
+	text := []rune(t.text)
+	for from := range text {
+		s.words.each(text, from, func(other, end int) {
+			if end-from == len(text) {
+				return
+			}
+			t.inner = append(t.inner, inner{other, from})
+			if t.class&classNeutral == 0 {
+				t.says |= s.terms[other].class
+			}
+		})
 	}
 }
 

@@ -1,0 +1,423 @@
+package triage_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/fstest"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/wxhospital/hospital"
+	"github.com/wxhospital/hospital/triage"
+)
+
+func ids(a *triage.Advice) []string {
+	var out []string
+	for _, c := range a.Departments {
+		out = append(out, c.Department.ID)
+	}
+	return out
+}
+
+func advise(t *testing.T, set *triage.Set, c triage.Complaint) *triage.Advice {
+	t.Helper()
+	a, err := set.Advise(c)
+	require.NoError(t, err)
+	return a
+}
+
+func TestShippedKnowledgeIsClean(t *testing.T) {
+	t.Parallel()
+	set := load(t)
+	require.Empty(t, set.Lint())
+	require.Len(t, set.Departments(), 41)
+	require.Len(t, set.Regions(triage.FrontView), 13)
+	require.Len(t, set.Regions(triage.BackView), 12)
+}
+
+func TestADenialNamesTheOrganAndRaisesNothing(t *testing.T) {
+	t.Parallel()
+	set := load(t)
+	for text, want := range map[string]triage.Level{
+		"老人没有呼吸":           triage.Call120, // the phrase carries its own 没有
+		"没有呼吸困难，就是有点咳":     triage.NoEmergency,
+		"叫不醒":              triage.Call120,
+		"没有昏迷，没有抽搐":        triage.NoEmergency,
+		"没有发烧、昏迷和抽搐":       triage.NoEmergency,
+		"不小心被狗咬了，出血":       triage.EmergencyDepartment,
+		"没戴头盔被车撞了，昏迷不醒":    triage.Call120,
+		"没有胸痛，但是突然叫不醒了":    triage.Call120,
+		"吃了没炒熟的四季豆，一直呕吐":   triage.EmergencyDepartment,
+		"如果昏迷叫不醒怎么办":       triage.NoEmergency,
+		"胸口压榨样疼，大汗，急诊挂什么科": triage.Call120, // asking the way is no excuse
+	} {
+		a := advise(t, set, triage.Complaint{Text: text})
+		require.Equal(t, want, a.Level(), text)
+	}
+	a := advise(t, set, triage.Complaint{Text: "没有胸闷"})
+	i := slices.IndexFunc(a.Understood, func(f triage.Finding) bool { return f.Phrase == "胸闷" })
+	require.GreaterOrEqual(t, i, 0)
+	require.True(t, a.Understood[i].Denied)
+}
+
+func TestHistoryAndHypothesesLowerAnAlarmToAQuestion(t *testing.T) {
+	t.Parallel()
+	set := load(t)
+	for _, text := range []string{"去年昏迷叫不醒过一次", "要是老人叫不醒该怎么办", "如果被毒蛇咬了怎么处理"} {
+		a := advise(t, set, triage.Complaint{Text: text})
+		require.Equal(t, triage.NoEmergency, a.Level(), text)
+		require.NotEmpty(t, a.Checks, "%s: never silently nothing", text)
+		require.NotEmpty(t, a.Checks[0].Ask, text)
+		require.Equal(t, triage.Call120, a.Checks[0].IfYes.Level, text)
+	}
+}
+
+func TestASuicideRiskIsGentleAndCarriesTheHotline(t *testing.T) {
+	t.Parallel()
+	a := advise(t, load(t), triage.Complaint{Text: "我不想活了，挂号多少钱"})
+	require.Equal(t, triage.Call120, a.Level())
+	require.Equal(t, "12356", a.Emergencies[0].Hotline)
+	require.True(t, a.Emergencies[0].Gentle)
+}
+
+func TestAnInfantsFeverDependsOnTheAge(t *testing.T) {
+	t.Parallel()
+	set := load(t)
+	for _, c := range []struct {
+		text string
+		age  triage.Age
+		want triage.Level
+	}{
+		{"宝宝发烧38.2", triage.AgeMonths(2), triage.EmergencyDepartment},
+		{"宝宝发烧38.2，精神好", triage.AgeYears(3), triage.NoEmergency},
+		{"两个月宝宝发烧38.2", triage.Age{}, triage.EmergencyDepartment},
+		{"宝宝发烧", triage.Age{}, triage.NoEmergency}, // the age is unknown: it is asked, not guessed
+		{"高烧39度5", triage.AgeMonths(5), triage.EmergencyDepartment},
+	} {
+		require.Equal(t, c.want, advise(t, set, triage.Complaint{Text: c.text, Age: c.age}).Level(), "%s %d", c.text, c.age.Months())
+	}
+}
+
+func TestTickedSymptomsAlsoRaiseAlarms(t *testing.T) {
+	t.Parallel()
+	a := advise(t, load(t), triage.Complaint{Parts: []string{"EYE"}, Symptoms: []string{"突然失明"}, Sex: triage.Male, Age: triage.AgeYears(60)})
+	require.Equal(t, triage.EmergencyDepartment, a.Level())
+	require.Equal(t, "OPHT", a.Departments[0].Standard)
+}
+
+func TestTheSameComplaintHasTheSameAnswer(t *testing.T) {
+	t.Parallel()
+	c := triage.Complaint{Text: "咳嗽一周，有痰，晚上喘，胸口疼，膝盖也疼", Sex: triage.Female, Age: triage.AgeYears(40)}
+	want := advise(t, load(t), c)
+	for range 5 { // freshly loaded: no order of a map may show
+		require.Equal(t, want, advise(t, load(t), c))
+	}
+}
+
+func TestThePickedFigureDecidesBetweenChildAndAdult(t *testing.T) {
+	t.Parallel()
+	set := load(t)
+	require.Equal(t, "RESP", advise(t, set, triage.Complaint{Text: "咳嗽有痰", Adult: true}).Departments[0].Standard)
+	require.Equal(t, "PEDI", advise(t, set, triage.Complaint{Text: "咳嗽有痰", Child: true}).Departments[0].Standard)
+	require.Equal(t, "PEDI", advise(t, set, triage.Complaint{Text: "宝宝咳嗽有痰"}).Departments[0].Standard)
+	require.NotEmpty(t, advise(t, set, triage.Complaint{Text: "咳嗽", Adult: true, Age: triage.AgeYears(3)}).Notes)
+	require.NotEmpty(t, advise(t, set, triage.Complaint{Text: "我怀孕三个月了", Sex: triage.Male}).Notes, "a contradiction is shown")
+}
+
+func TestReasonsLeadFromThePhraseToTheWeight(t *testing.T) {
+	t.Parallel()
+	a := advise(t, load(t), triage.Complaint{Text: "膝盖疼，上下楼明显", Sex: triage.Female, Age: triage.AgeYears(50)})
+	require.Equal(t, "ORTH", a.Departments[0].Standard)
+	require.True(t, a.Sure)
+	r := a.Departments[0].Reasons[0]
+	require.NotEmpty(t, r.Phrase)
+	require.NotEmpty(t, r.Symptom)
+	require.NotEmpty(t, r.Rule)
+	require.Positive(t, r.Points)
+}
+
+func TestWhatIsNotUnderstoodIsSaidPlainly(t *testing.T) {
+	t.Parallel()
+	set := load(t)
+	for _, text := range []string{"", "哈哈哈", "？？？", "qwerty"} {
+		a := advise(t, set, triage.Complaint{Text: text})
+		require.True(t, a.Nothing, text)
+		require.False(t, a.Sure, text)
+		require.Nil(t, a.Question, text)
+	}
+}
+
+func TestAFollowUpQuestionMovesTheAnswer(t *testing.T) {
+	t.Parallel()
+	set := load(t)
+	asked := 0
+	for _, text := range []string{"头晕", "失眠", "关节疼", "胸闷", "便血", "腰疼", "包块", "发烧", "乏力", "没来月经"} {
+		c := triage.Complaint{Text: text, Age: triage.AgeYears(40)}
+		a := advise(t, set, c)
+		if a.Question == nil {
+			continue
+		}
+		asked++
+		tops := map[string]bool{}
+		for option := range a.Question.Options {
+			c.Answers = []triage.Answer{{Question: a.Question.ID, Option: option}}
+			after := advise(t, set, c)
+			tops[fmt.Sprint(after.Departments[0].Standard, after.Departments[0].Share)] = true
+			require.True(t, after.Question == nil || after.Question.ID != a.Question.ID, "a question is asked once")
+		}
+		require.Greater(t, len(tops), 1, "%s: %s splits nothing", text, a.Question.ID)
+	}
+	require.GreaterOrEqual(t, asked, 2)
+}
+
+func TestAComplaintIsBounded(t *testing.T) {
+	t.Parallel()
+	set := load(t)
+	for name, c := range map[string]triage.Complaint{
+		"text":     {Text: strings.Repeat("疼", 6000)},
+		"parts":    {Parts: []string{"NOWHERE"}},
+		"symptoms": {Symptoms: []string{strings.Repeat("疼", 100)}},
+		"child":    {Child: true, Adult: true},
+		"severity": {Severity: 9},
+		"answers":  {Answers: []triage.Answer{{Question: "nobody", Option: 1}}},
+	} {
+		_, err := set.Advise(c)
+		require.Equal(t, hospital.Invalid, hospital.KindOf(err), name)
+		require.Contains(t, hospital.CodeOf(err), name)
+		require.NotContains(t, err.Error(), "疼", "no word of the patient stands in an error")
+	}
+}
+
+// overlay is a hospital's own files.
+func overlay(files map[string]string) fs.FS {
+	out := fstest.MapFS{}
+	for name, text := range files {
+		out[name] = &fstest.MapFile{Data: []byte(text)}
+	}
+	return out
+}
+
+func TestAHousesDepartmentsAndRulesComeFirst(t *testing.T) {
+	t.Parallel()
+	set, err := triage.Load(overlay(map[string]string{
+		"set.json": `{"kind":"set","version":"house-1"}`,
+		"hospital.json": `{"kind":"hospital","child_years":18,"departments":[
+			{"id":"RESP","local":"0301","name":"肺病科","campus":"north"},
+			{"id":"BREA","absent":true},{"id":"GSUR","absent":true,"instead":"GIM"}]}`,
+		"symptoms.json": `{"kind":"symptoms","symptoms":[{"name":"冲任失调","weights":{"TCM":60}}]}`,
+		"rules.json": `{"kind":"rules","rules":[{"id":"house-knee","priority":500,"why":"膝痛先看中医骨伤",
+			"when":{"symptoms_any":["膝盖疼"],"min_age_months":720},"first":"TCM"}]}`,
+	}))
+	require.NoError(t, err)
+	require.Empty(t, set.Lint())
+	require.Equal(t, "2026.11.1+house-1", set.Version())
+
+	cough := advise(t, set, triage.Complaint{Text: "咳嗽咳痰半个月", Age: triage.AgeYears(50)})
+	require.Equal(t, "肺病科", cough.Departments[0].Department.Name)
+	require.Equal(t, "0301", cough.Departments[0].Department.Local)
+	require.Equal(t, "north", cough.Departments[0].Department.Campus)
+
+	breast := advise(t, set, triage.Complaint{Text: "乳房有硬块", Sex: triage.Female, Age: triage.AgeYears(40)})
+	require.Equal(t, "BREA", breast.Departments[0].Standard)
+	require.Equal(t, "GIM", breast.Departments[0].Department.ID, "over the absent general surgery")
+	require.NotContains(t, ids(breast), "BREA")
+
+	require.Equal(t, "TCM", advise(t, set, triage.Complaint{Text: "膝盖疼", Age: triage.AgeYears(65)}).Departments[0].Standard)
+	require.Equal(t, "ORTH", advise(t, set, triage.Complaint{Text: "膝盖疼", Age: triage.AgeYears(30)}).Departments[0].Standard)
+	require.Equal(t, "TCM", advise(t, set, triage.Complaint{Text: "冲任失调"}).Departments[0].Standard)
+	require.Equal(t, "PEDI", advise(t, set, triage.Complaint{Text: "咳嗽发烧", Age: triage.AgeYears(16)}).Departments[0].Standard)
+}
+
+// TestAFaultyFileIsRefusedWithItsLine plants one fault each.
+func TestAFaultyFileIsRefusedWithItsLine(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ file, text, want string }{
+		"a comma is missing":          {"rules.json", "{\"kind\":\"rules\",\n\"rules\":[{\"id\":\"a\" \"x\":1}]}", "overlay/rules.json:2: want ',' or '}'"},
+		"a key stands twice":          {"rules.json", "{\"kind\":\"rules\",\n\n\"kind\":\"rules\"}", "overlay/rules.json:3: key \"kind\" stands twice"},
+		"text after the end":          {"set.json", "{\"kind\":\"set\",\"version\":\"1\"}\n{}", "overlay/set.json:2: text after the end"},
+		"an unknown department":       {"symptoms.json", "{\"kind\":\"symptoms\",\"symptoms\":[\n{\"name\":\"新词\",\"weights\":{\"NEURO\":9}}]}", "overlay/symptoms.json:2: unknown department \"NEURO\""},
+		"a weight that is a fraction": {"symptoms.json", "{\"kind\":\"symptoms\",\"symptoms\":[\n{\"name\":\"新词\",\"weights\":{\"NEUR\":9.5}}]}", "overlay/symptoms.json:2: 9.5 is not a whole number"},
+		"a weight beyond the bound":   {"symptoms.json", "{\"kind\":\"symptoms\",\"symptoms\":[\n{\"name\":\"新词\",\"weights\":{\"NEUR\":900}}]}", "overlay/symptoms.json:2: 900 is not within"},
+		"a saying with two meanings":  {"symptoms.json", "{\"kind\":\"symptoms\",\"symptoms\":[\n{\"name\":\"新词\",\"say\":[\"膝盖疼\"]}]}", "\"膝盖疼\" already says"},
+		"an unknown field":            {"rules.json", "{\"kind\":\"rules\",\"rules\":[\n{\"id\":\"a\",\"why\":\"x\",\"add\":{\"GI\":1},\n\"when\":{\"symptom_any\":[\"咳嗽\"]}}]}", "overlay/rules.json:3: unknown field \"symptom_any\""},
+		"an unknown symptom":          {"rules.json", "{\"kind\":\"rules\",\"rules\":[\n{\"id\":\"a\",\"why\":\"x\",\"add\":{\"GI\":1},\n\"when\":{\"symptoms_any\":[\"无此症状\"]}}]}", "overlay/rules.json:3: unknown symptom"},
+		"an unknown part":             {"figure.json", "{\"kind\":\"figure\",\"chips\":[\n{\"key\":\"x\",\"label\":\"x\",\"parts\":[\"ELBOW\"]}]}", "overlay/figure.json:2: unknown part \"ELBOW\""},
+		"a flag without a source":     {"redflags.json", "{\"kind\":\"redflags\",\"flags\":[\n{\"id\":\"X1\",\"name\":\"x\",\"level\":\"call_120\",\"advice\":\"x\",\"action\":\"x\",\"ask\":\"x\",\"sources\":[],\"when\":[{\"all\":[[\"某词\"]]}]}]}", "overlay/redflags.json:2: red flag X1 has no source"},
+		"a flag without advice":       {"redflags.json", "{\"kind\":\"redflags\",\"flags\":[\n{\"id\":\"X1\",\"name\":\"x\",\"level\":\"call_120\",\"action\":\"x\",\"ask\":\"x\",\"sources\":[\"y\"],\"when\":[{\"all\":[[\"某词\"]]}]}]}", "overlay/redflags.json:2: field \"advice\" is missing"},
+		"a removal of nothing":        {"rules.json", "{\"kind\":\"rules\",\"rules\":[\n{\"id\":\"nobody\",\"remove\":true}]}", "overlay/rules.json:2: \"nobody\" cannot be removed"},
+		"a file of another name":      {"symptom.json", "{}", "overlay/symptom.json: is no knowledge file"},
+		"a wrong kind":                {"rules.json", "{\"kind\":\"rule\",\"rules\":[]}", "overlay/rules.json:1: kind is \"rule\""},
+		"no department left":          {"hospital.json", "{\"kind\":\"hospital\",\"complete\":true}", "no department is left"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, err := triage.Load(overlay(map[string]string{c.file: c.text}))
+			require.ErrorIs(t, err, triage.ErrKnowledge)
+			problems, ok := errors.AsType[triage.Problems](err)
+			require.True(t, ok)
+			require.Contains(t, problems.Error(), c.want)
+		})
+	}
+}
+
+func TestARefusedSetLeavesTheOldOneActive(t *testing.T) {
+	t.Parallel()
+	var log bytes.Buffer
+	desk, err := triage.New(triage.Config{Logger: slog.New(slog.NewJSONHandler(&log, nil))})
+	require.NoError(t, err)
+	first := desk.Set()
+	_, err = desk.Rollback()
+	require.ErrorIs(t, err, triage.ErrNoEarlierSet)
+
+	_, err = desk.Publish(overlay(map[string]string{"rules.json": "{"}))
+	require.ErrorIs(t, err, triage.ErrKnowledge)
+	require.Same(t, first, desk.Set())
+
+	second, err := desk.Publish(overlay(map[string]string{"set.json": `{"kind":"set","version":"v2"}`}))
+	require.NoError(t, err)
+	require.Same(t, second, desk.Set())
+	require.NotEqual(t, first.Hash(), second.Hash())
+	back, err := desk.Rollback()
+	require.NoError(t, err)
+	require.Same(t, first, back)
+
+	_, err = desk.Advise(t.Context(), triage.Complaint{Text: "我叫张三，老婆昏迷叫不醒"})
+	require.NoError(t, err)
+	require.Contains(t, log.String(), "RF02")
+	require.NotContains(t, log.String(), "张三")
+	require.NotContains(t, log.String(), "昏迷")
+}
+
+func TestADeskIsSharedWhileSetsChange(t *testing.T) {
+	t.Parallel()
+	desk, err := triage.New(triage.Config{})
+	require.NoError(t, err)
+	var wait sync.WaitGroup
+	for range 4 {
+		wait.Go(func() {
+			for range 50 {
+				_, err := desk.Advise(t.Context(), triage.Complaint{Text: "膝盖疼"})
+				if err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	other := load(t)
+	for range 30 {
+		desk.Activate(other)
+	}
+	wait.Wait()
+	for range 10 {
+		_, err = desk.Rollback()
+		require.NoError(t, err)
+	}
+	_, err = desk.Rollback()
+	require.ErrorIs(t, err, triage.ErrNoEarlierSet, "eleven sets are kept and no more")
+}
+
+func TestLintNamesWhatDeservesALook(t *testing.T) {
+	t.Parallel()
+	rule := func(id, priority, when, first string) string {
+		return fmt.Sprintf(`{"id":%q,"priority":%s,"why":"x","when":%s,"first":%q}`, id, priority, when, first)
+	}
+	rules := func(list ...string) map[string]string {
+		return map[string]string{"rules.json": `{"kind":"rules","rules":[` + strings.Join(list, ",") + `]}`}
+	}
+	for name, c := range map[string]struct {
+		files map[string]string
+		want  string
+	}{
+		"a pregnant man":         {rules(rule("a", "500", `{"sex":"M","traits":["pregnant"]}`, "GI")), "rule a can never fire: the sexes"},
+		"ages the wrong way":     {rules(rule("a", "500", `{"min_age_months":90,"max_age_months":10}`, "GI")), "rule a can never fire: a lower bound"},
+		"a conflict":             {rules(rule("a", "500", `{"symptoms_any":["膝盖疼"]}`, "GI"), rule("b", "500", `{"symptoms_any":["膝盖疼"]}`, "ENT")), "put different departments first at one priority"},
+		"a rule never reached":   {rules(rule("a", "501", `{"symptoms_any":["膝盖疼"]}`, "GI"), rule("b", "500", `{"symptoms_any":["膝盖疼"],"sex":"F"}`, "ENT")), "rule b is never reached"},
+		"a symptom to nowhere":   {map[string]string{"symptoms.json": `{"kind":"symptoms","symptoms":[{"name":"某某"}]}`}, "symptom 某某 has no department"},
+		"a part for nobody":      {map[string]string{"bodymap.json": `{"kind":"bodymap","parts":[{"id":"KNEE","name":"膝部","side":"both","symptoms":[{"name":"膝痛","age":"child","departments":{"ORTH":9}}]}]}`}, "part KNEE has no symptom for sex M, child false"},
+		"a part nobody can pick": {map[string]string{"bodymap.json": `{"kind":"bodymap","parts":[{"id":"NEW","name":"新","side":"both","symptoms":[{"name":"新痛","departments":{"ORTH":9}}]}]}`}, "part NEW is on no region and no chip"},
+		"a department alone":     {map[string]string{"departments.json": `{"kind":"departments","departments":[{"id":"NEW","name":"新科"}]}`}, "department NEW is never reached"},
+		"a question for nothing": {map[string]string{"questions.json": `{"kind":"questions","questions":[{"id":"q","ask":"?","between":["GI","ENT"],"options":[{"say":"a"},{"say":"b"}]}]}`}, "question q: no option moves"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			set, err := triage.Load(overlay(c.files))
+			require.NoError(t, err)
+			require.Contains(t, set.Lint().Error(), c.want)
+		})
+	}
+}
+
+func TestEveryRegionLeadsToADepartment(t *testing.T) {
+	t.Parallel()
+	set := load(t)
+	shown := map[string]bool{}
+	for _, who := range []struct {
+		sex   triage.Sex
+		child bool
+	}{{triage.Male, false}, {triage.Female, false}, {triage.Male, true}, {triage.Female, true}} {
+		for _, view := range []triage.View{triage.FrontView, triage.BackView} {
+			for _, region := range set.Regions(view) {
+				parts := set.In(region.Parts, who.sex, who.child)
+				require.NotEmpty(t, parts, "%s/%s", view, region.Key)
+				for _, part := range parts {
+					shown[part.ID] = true
+					a := advise(t, set, triage.Complaint{Sex: who.sex, Child: who.child, Parts: []string{part.ID}, Symptoms: []string{part.Symptoms[0].Name}})
+					require.False(t, a.Nothing, "%s %s", part.ID, part.Symptoms[0].Name)
+					require.NotEmpty(t, a.Departments)
+				}
+			}
+		}
+		for _, chip := range set.Chips(who.sex, who.child) {
+			for _, id := range chip.Parts {
+				shown[id] = true
+			}
+		}
+	}
+	require.Len(t, shown, 33)
+}
+
+func TestCoverCountsWhatFired(t *testing.T) {
+	t.Parallel()
+	uses, err := load(t).Cover([]triage.Complaint{{Text: "昏迷叫不醒"}, {Text: "膝盖疼"}})
+	require.NoError(t, err)
+	require.Contains(t, uses, triage.Use{Kind: "flag", Name: "RF02", Times: 1})
+	require.Contains(t, uses, triage.Use{Kind: "flag", Name: "RF61", Times: 0})
+	require.Contains(t, uses, triage.Use{Kind: "symptom", Name: "膝盖疼", Times: 1})
+}
+
+// TestSchemasKnowTheFilesFields keeps schema and reader in step.
+func TestSchemasKnowTheFilesFields(t *testing.T) {
+	t.Parallel()
+	files, err := fs.Glob(triage.Schemas(), "*.schema.json")
+	require.NoError(t, err)
+	require.Len(t, files, 12)
+	for _, name := range files {
+		data, err := fs.ReadFile(triage.Schemas(), name)
+		require.NoError(t, err)
+		var schema struct {
+			Schema     string         `json:"$schema"`
+			Properties map[string]any `json:"properties"`
+		}
+		require.NoError(t, json.Unmarshal(data, &schema), name)
+		require.NotEmpty(t, schema.Schema, name)
+		kind := strings.TrimSuffix(name, ".schema.json")
+		if kind == "hospital" {
+			continue
+		}
+		file, err := fs.ReadFile(triage.Shipped(), kind+".json")
+		require.NoError(t, err)
+		var top map[string]any
+		require.NoError(t, json.Unmarshal(file, &top))
+		for key := range top {
+			require.Contains(t, schema.Properties, key, name)
+		}
+	}
+}
