@@ -35,6 +35,7 @@ var thirdParty = map[string][]string{
 	"booking":  {"go.yaml.in/yaml/v3", "golang.org/x/sync/errgroup"},
 	"payment":  {"golang.org/x/sync/errgroup"},
 	"his":      {"golang.org/x/text/", "go.yaml.in/yaml/v3"},
+	"triage":   {},
 	"examples": {},
 	"internal": {
 		"github.com/go-resty/resty/v2", "github.com/hashicorp/go-retryablehttp", "github.com/sony/gobreaker/v2",

@@ -143,7 +143,12 @@ func readFile(from fs.FS, name string) (data []byte, err error) {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	data, err = io.ReadAll(io.LimitReader(f, maxFileBytes+1))
+	var buffer bytes.Buffer
+	if stat, err := f.Stat(); err == nil {
+		buffer.Grow(int(min(stat.Size(), maxFileBytes)) + bytes.MinRead)
+	}
+	_, err = buffer.ReadFrom(io.LimitReader(f, maxFileBytes+1))
+	data = buffer.Bytes()
 	if err == nil && len(data) > maxFileBytes {
 		err = fmt.Errorf("larger than %d bytes", maxFileBytes)
 	}

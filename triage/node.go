@@ -45,17 +45,30 @@ type node struct {
 	items []node
 }
 
-// has reports whether an object has a member under key.
-func (n *node) has(key string) bool {
-	return slices.ContainsFunc(n.items, func(item node) bool { return item.key == key })
-}
-
 // parser reads one file. Numbers are integers: weights are counted in whole
 // points, so that a sum never depends on the order of adding.
 type parser struct {
 	data []byte
 	pos  int
 	line int32
+
+	open  []node // members of the lists being read, innermost last
+	arena []node // room for members of lists that were read
+}
+
+// arenaNodes is how many nodes are allocated at a time.
+const arenaNodes = 2048
+
+// keep moves the members of a finished list out of the way.
+func (p *parser) keep(from int) []node {
+	items := p.open[from:]
+	if len(items) > cap(p.arena)-len(p.arena) {
+		p.arena = make([]node, 0, max(arenaNodes, len(items)))
+	}
+	start := len(p.arena)
+	p.arena = append(p.arena, items...)
+	p.open = p.open[:from]
+	return p.arena[start:len(p.arena):len(p.arena)]
 }
 
 // parseNode reads exactly one JSON value. Its error names the line.
@@ -139,7 +152,8 @@ func (p *parser) word(w string) bool {
 
 // list reads an array or an object.
 func (p *parser) list(depth int) (node, error) {
-	n := node{kind: nodeArray, line: p.line, items: make([]node, 0, 4)}
+	n := node{kind: nodeArray, line: p.line}
+	from := len(p.open)
 	end := byte(']')
 	if p.data[p.pos] == '{' {
 		n.kind, end = nodeObject, '}'
@@ -154,13 +168,14 @@ func (p *parser) list(depth int) (node, error) {
 			p.pos++
 			return n, nil
 		}
-		if err := p.member(&n, depth); err != nil {
+		if err := p.member(n.kind, from, depth); err != nil {
 			return n, err
 		}
 		p.space()
 		switch {
 		case p.pos < len(p.data) && p.data[p.pos] == end:
 			p.pos++
+			n.items = p.keep(from)
 			return n, nil
 		case p.pos < len(p.data) && p.data[p.pos] == ',':
 			p.pos++
@@ -170,9 +185,9 @@ func (p *parser) list(depth int) (node, error) {
 	}
 }
 
-func (p *parser) member(n *node, depth int) error {
+func (p *parser) member(of nodeKind, from, depth int) error {
 	key := ""
-	if n.kind == nodeObject {
+	if of == nodeObject {
 		if p.data[p.pos] != '"' {
 			return p.fail("want a key in quotes")
 		}
@@ -180,7 +195,7 @@ func (p *parser) member(n *node, depth int) error {
 		if key, err = p.quoted(); err != nil {
 			return err
 		}
-		if n.has(key) {
+		if slices.ContainsFunc(p.open[from:], func(item node) bool { return item.key == key }) {
 			return p.fail("key %q stands twice", key)
 		}
 		p.space()
@@ -194,7 +209,7 @@ func (p *parser) member(n *node, depth int) error {
 		return err
 	}
 	item.key = key
-	n.items = append(n.items, item)
+	p.open = append(p.open, item)
 	return nil
 }
 

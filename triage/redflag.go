@@ -61,6 +61,9 @@ type alarmWord struct {
 	mask   bool // 笑死: makes what it covers harmless
 }
 
+// manyPhrases is about how many the shipped set has: room made at once.
+const manyPhrases = 4096
+
 // alarms compiles groups of phrases into one trie.
 type alarms struct {
 	set    *Set
@@ -119,7 +122,8 @@ func (w *alarmWord) join(group int) {
 
 func (s *Set) loadRedFlags(l *layers) {
 	l.top(kindRedFlags, "groups", "masks", "flags")
-	a := &alarms{set: s, groups: map[string]int{}, phrase: map[string]int{}, raw: map[string]int{}}
+	a := &alarms{set: s, groups: make(map[string]int, 512), phrase: make(map[string]int, manyPhrases), raw: make(map[string]int, manyPhrases)}
+	s.alarmWord = make([]alarmWord, 0, manyPhrases)
 	named := map[string][]string{}
 	for _, e := range l.entries(kindRedFlags, "groups", "name") {
 		f := e.r.fields(e.node, "name", "phrases")

@@ -220,7 +220,7 @@ func (s *Set) loadSymptoms(l *layers) {
 	list := l.entries(kindSymptoms, "symptoms", "name")
 	s.symptomIndex = make(map[string]int, len(list))
 	s.symptoms = make([]symptom, 0, len(list))
-	owner := make(map[string]string, 2*len(list))
+	owner := make(map[string]string, 3*len(list))
 	for _, e := range list {
 		f := e.r.fields(e.node, "name", "say", "weights", "part", "sensation")
 		x := symptom{name: e.name, file: e.r.file, line: int(e.node.line), weights: s.weights(e.r, f["weights"])}
@@ -281,7 +281,8 @@ func (s *Set) loadTraits(l *layers) {
 // compileTerms builds the word trie: what symptoms, parts, sensations and the
 // language say, each string once with all it means.
 func (s *Set) compileTerms() {
-	at := make(map[string]int, 2*len(s.symptoms))
+	at := make(map[string]int, 4*len(s.symptoms))
+	s.terms = make([]term, 0, 4*len(s.symptoms))
 	meaning := func(text string) *term {
 		i, ok := at[text]
 		if !ok {
