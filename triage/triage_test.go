@@ -54,6 +54,7 @@ func TestADenialNamesTheOrganAndRaisesNothing(t *testing.T) {
 		"没有发烧、昏迷和抽搐":       triage.NoEmergency,
 		"不小心被狗咬了，出血":       triage.EmergencyDepartment,
 		"没戴头盔被车撞了，昏迷不醒":    triage.Call120,
+		"没喝过酒的人昏迷不醒了":      triage.Call120, // a bare 没 reaches the next word only
 		"没有胸痛，但是突然叫不醒了":    triage.Call120,
 		"吃了没炒熟的四季豆，一直呕吐":   triage.EmergencyDepartment,
 		"如果昏迷叫不醒怎么办":       triage.NoEmergency,
@@ -104,6 +105,13 @@ func TestAnInfantsFeverDependsOnTheAge(t *testing.T) {
 	} {
 		require.Equal(t, c.want, advise(t, set, triage.Complaint{Text: c.text, Age: c.age}).Level(), "%s %d", c.text, c.age.Months())
 	}
+}
+
+func TestAChildOfUnknownAgeCountsAsSmall(t *testing.T) {
+	t.Parallel()
+	set := load(t)
+	require.Equal(t, triage.EmergencyDepartment, advise(t, set, triage.Complaint{Text: "宝宝吐绿水"}).Level())
+	require.Equal(t, triage.NoEmergency, advise(t, set, triage.Complaint{Text: "吐绿水"}).Level())
 }
 
 func TestTickedSymptomsAlsoRaiseAlarms(t *testing.T) {
