@@ -21,14 +21,14 @@ type row struct {
 	Symptoms, Gold              []string
 }
 
-func cases(t testing.TB, name string) []row {
-	t.Helper()
+func cases(tb testing.TB, name string) []row {
+	tb.Helper()
 	data, err := os.ReadFile("testdata/" + name)
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	var rows []row
 	for lines := bufio.NewScanner(bytes.NewReader(data)); lines.Scan(); {
 		var r row
-		require.NoError(t, json.Unmarshal(lines.Bytes(), &r))
+		require.NoError(tb, json.Unmarshal(lines.Bytes(), &r))
 		rows = append(rows, r)
 	}
 	return rows
@@ -45,10 +45,10 @@ func (r row) complaint() triage.Complaint {
 	return c
 }
 
-func load(t testing.TB) *triage.Set {
-	t.Helper()
+func load(tb testing.TB) *triage.Set {
+	tb.Helper()
 	set, err := triage.Load(nil)
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	return set
 }
 
