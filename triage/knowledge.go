@@ -10,6 +10,7 @@ import (
 	"io"
 	"io/fs"
 	"slices"
+	"sync"
 )
 
 // shipped is the set this module brings along: standard departments, body map,
@@ -79,15 +80,50 @@ func kinds() []string {
 	}
 }
 
+// source is one file that may stand in a layer.
+type source struct {
+	from   fs.FS
+	prefix string // "overlay/" in problems
+	kind   string
+	needed bool
+}
+
+// parsed is what became of a source.
+type parsed struct {
+	name    string
+	data    []byte
+	root    node
+	absent  bool
+	problem *Problem
+}
+
 func readLayers(base, overlay fs.FS) *layers {
-	l := &layers{documents: map[string][]document{}}
-	sum := sha256.New()
+	var sources []source
 	for _, kind := range kinds() {
 		if kind != kindHospital {
-			l.read(base, "", kind, true, sum)
+			sources = append(sources, source{base, "", kind, true})
 		}
 		if overlay != nil {
-			l.read(overlay, "overlay/", kind, false, sum)
+			sources = append(sources, source{overlay, "overlay/", kind, false})
+		}
+	}
+	results := make([]parsed, len(sources)) // the lexicon and the red flags are most of the work: side by side
+	var wait sync.WaitGroup
+	for i, from := range sources {
+		wait.Go(func() { results[i] = from.read() })
+	}
+	wait.Wait()
+	l := &layers{documents: map[string][]document{}}
+	sum := sha256.New()
+	for i, p := range results {
+		switch {
+		case p.absent:
+		case p.problem != nil:
+			l.problems = append(l.problems, *p.problem)
+		default:
+			_, _ = fmt.Fprintf(sum, "%s %d\n", p.name, len(p.data)) // a hash never fails
+			_, _ = sum.Write(p.data)
+			l.documents[sources[i].kind] = append(l.documents[sources[i].kind], document{p.name, p.root})
 		}
 	}
 	if overlay != nil {
@@ -113,28 +149,27 @@ func (l *layers) refuseStrangers(overlay fs.FS) {
 	}
 }
 
-func (l *layers) read(from fs.FS, prefix, kind string, needed bool, sum io.Writer) {
-	name := kind + ".json"
-	data, err := readFile(from, name)
+func (s source) read() parsed {
+	p := parsed{name: s.prefix + s.kind + ".json"}
+	data, err := readFile(s.from, s.kind+".json")
 	switch {
-	case errors.Is(err, fs.ErrNotExist) && !needed:
-		return
+	case errors.Is(err, fs.ErrNotExist) && !s.needed:
+		p.absent = true
+		return p
 	case err != nil:
-		l.problems = append(l.problems, Problem{prefix + name, 0, err.Error()})
-		return
+		p.problem = &Problem{p.name, 0, err.Error()}
+		return p
 	}
-	_, _ = fmt.Fprintf(sum, "%s%s %d\n", prefix, name, len(data)) // a hash never fails
-	_, _ = sum.Write(data)
-	root, err := parseNode(bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))) // an editor's byte order mark
-	if err != nil {
-		line := 0
-		if at, ok := errors.AsType[*lineError](err); ok {
-			line, err = int(at.line), errors.New(at.reason)
-		}
-		l.problems = append(l.problems, Problem{prefix + name, line, err.Error()})
-		return
+	p.data = data
+	p.root, err = parseNode(bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))) // an editor's byte order mark
+	if err == nil {
+		return p
 	}
-	l.documents[kind] = append(l.documents[kind], document{prefix + name, root})
+	p.problem = &Problem{p.name, 0, err.Error()}
+	if at, ok := errors.AsType[*lineError](err); ok {
+		p.problem = &Problem{p.name, int(at.line), at.reason}
+	}
+	return p
 }
 
 func readFile(from fs.FS, name string) (data []byte, err error) {
