@@ -1,6 +1,7 @@
 package triage_test
 
 import (
+	"encoding/json"
 	"testing"
 	"testing/fstest"
 
@@ -48,5 +49,17 @@ func FuzzKnowledge(f *testing.F) {
 		require.NotPanics(t, func() { require.NotContains(t, set.Lint(), triage.Problem{}) })
 		_, err = set.Advise(triage.Complaint{Text: "膝盖疼，没有发烧"})
 		require.NoError(t, err)
+	})
+}
+
+// FuzzParse: the strict reader takes nothing that is not JSON.
+func FuzzParse(f *testing.F) {
+	for _, text := range []string{`{"a":[1,-2,"x\u4e59\ud83d\ude00"],"b":null}`, `[true,false]`, `{"a":1,"a":2}`, `"\x"`, "[[[[[[[[[[[[[[1", `{"a":01}`, `{"a":1.5}`, "\xff"} {
+		f.Add([]byte(text))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		if triage.Parse(data) == nil {
+			require.True(t, json.Valid(data), "%q", data)
+		}
 	})
 }
