@@ -90,6 +90,11 @@ func traitNames() []string {
 	}
 }
 
+// traitWords are the traits in the patient's language, for the reasons.
+func traitWords() []string {
+	return []string{"儿童", "婴儿", "新生儿", "青少年", "老年人", "男性", "女性", "怀孕", "产后", "发热", "血压高", "成年人"}
+}
+
 // person is who is ill, as far as it is known.
 type person struct {
 	sex        Sex

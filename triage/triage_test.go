@@ -150,6 +150,11 @@ func TestReasonsLeadFromThePhraseToTheWeight(t *testing.T) {
 	require.NotEmpty(t, r.Symptom)
 	require.NotEmpty(t, r.Rule)
 	require.Positive(t, r.Points)
+	for _, choice := range a.Departments {
+		for _, r := range choice.Reasons {
+			require.NotRegexp(t, "^[a-z]", r.Symptom, "a patient reads the reasons")
+		}
+	}
 }
 
 func TestWhatIsNotUnderstoodIsSaidPlainly(t *testing.T) {

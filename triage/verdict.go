@@ -73,7 +73,7 @@ func (s *Set) judge(c *Complaint, r *reading) *verdict {
 		v.add(reason{r.phrase(m.start, m.end), x.name, "词库", x.weights, units})
 	}
 	for _, t := range v.traits {
-		v.add(reason{"", traitNames()[t], "人群", s.traits[t], unitsPerPoint})
+		v.add(reason{"", traitWords()[t], "人群", s.traits[t], unitsPerPoint})
 	}
 	v.tick(c)
 	for _, a := range c.Answers {
