@@ -19,7 +19,7 @@ type field struct {
 	Label    string
 	Hint     string
 	Kind     kind
-	Choices  []choice // of a choice: nothing else is accepted
+	Choices  []choice // of a choice: nothing else is accepted; nil where the act checks it against the object
 	Max      int      // characters; default maxText
 	Optional bool
 	Complete string // autocomplete, "off" by default
@@ -163,6 +163,9 @@ func (f field) misfit(value string) string {
 			return "时间格式应为 2026-11-23T07:30"
 		}
 	case kindChoice:
+		if f.Choices == nil {
+			return ""
+		}
 		for _, c := range f.Choices {
 			if c.Value == value {
 				return ""

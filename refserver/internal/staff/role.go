@@ -1,6 +1,7 @@
 package staff
 
 import (
+	"maps"
 	"slices"
 	"strings"
 
@@ -162,3 +163,6 @@ const entry hospital.Entry = "staff"
 func actorOf(login string) hospital.Actor {
 	return hospital.Actor{Kind: hospital.ActorStaff, ID: login, Entry: entry}
 }
+
+// Acts lists what the table knows, sorted.
+func Acts() []Act { return slices.Sorted(maps.Keys(permissions)) }
