@@ -71,7 +71,9 @@ func (s *Store) index(kind, value string) string {
 
 // Handle is what stands for a patient in an address: the same for the same
 // patient, and nothing to a stranger.
-func (s *Store) Handle(patient hospital.PatientID) string { return s.index("handle", string(patient))[:16] }
+func (s *Store) Handle(patient hospital.PatientID) string {
+	return s.index("handle", string(patient))[:16]
+}
 
 // sealed hides a text; place is the row it belongs to, so that it cannot be
 // moved to another.

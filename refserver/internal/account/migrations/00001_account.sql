@@ -54,3 +54,11 @@ CREATE TABLE account_consents (
 	at           BIGINT NOT NULL
 );
 CREATE INDEX account_consents_patient ON account_consents (patient, at);
+
+-- Forms that were sent, by the key in them, and where their answer is. A form
+-- that is sent twice is done once.
+CREATE TABLE account_forms (
+	key        TEXT   PRIMARY KEY,
+	path       TEXT   NOT NULL, -- '' while it is being done
+	created_at BIGINT NOT NULL
+);
