@@ -37,6 +37,10 @@ var thirdParty = map[string][]string{
 	"his":      {"golang.org/x/text/", "go.yaml.in/yaml/v3"},
 	"triage":   {},
 	"examples": {},
+	"refserver": {
+		"github.com/alexedwards/argon2id", "github.com/pquerna/otp", "github.com/mozillazg/go-pinyin", "golang.org/x/time/rate",
+		"golang.org/x/sync/singleflight",
+	},
 	"internal": {
 		"github.com/go-resty/resty/v2", "github.com/hashicorp/go-retryablehttp", "github.com/sony/gobreaker/v2",
 		"modernc.org/sqlite", "github.com/jackc/pgx/v5", "github.com/pressly/goose/v3", "golang.org/x/text/",
