@@ -150,7 +150,8 @@ func (d *Desk) appointmentTable(ctx context.Context, list []booking.Appointment)
 	t := table{Heads: []string{"预约号", "状态", "就诊日期", "时段", "科室", "医生", "预约时间"}, Empty: "没有符合条件的预约。"}
 	for _, a := range list {
 		t.Rows = append(t.Rows, []cell{
-			{a.ID, d.at("appointments", a.ID)}, text(appointmentLabel(a.State)), text(a.Date.String()), text(span(a)),
+			{a.ID, d.at("appointments", a.ID)},
+			text(appointmentLabel(a.State)), text(a.Date.String()), text(span(a)),
 			text(d.department(ctx, a.Department)), text(d.doctor(ctx, a.Doctor)), text(moment(a.CreatedAt)),
 		})
 	}
@@ -214,11 +215,13 @@ func (d *Desk) showAppointment(ctx context.Context, who session, id string, v *v
 	if a.Charged {
 		v.Facts = append(v.Facts, fact{Label: "支付订单", Value: string(a.ChargeKey()), To: d.at("orders", string(a.ChargeKey()))})
 	}
-	switch {
-	case a.State == booking.Manual:
+	switch a.State {
+	case booking.Manual:
 		return []offer{{Act: ResolveAppointment}}, nil
-	case a.State == booking.Held || a.State == booking.Booked || a.State == booking.Arrived:
+	case booking.Held, booking.Booked, booking.Arrived:
 		return []offer{{Act: CancelAppointment}}, nil
+	case booking.Holding, booking.Confirming, booking.Settling, booking.Cancelling, booking.Fulfilled, booking.Refused,
+		booking.Expired, booking.Cancelled, booking.NoShow:
 	}
 	return nil, nil
 }
@@ -364,8 +367,11 @@ func (d *Desk) unreadable() object {
 			for _, row := range rows {
 				if row.ID == id {
 					v.Facts = []fact{
-						{Label: "预约号", Value: row.ID}, {Label: "状态", Value: appointmentLabel(row.State)}, {Label: "就诊日期", Value: row.Date},
-						{Label: "班次", Value: string(row.Schedule)}, {Label: "发现时间", Value: moment(row.FoundAt)},
+						{Label: "预约号", Value: row.ID},
+						{Label: "状态", Value: appointmentLabel(row.State)},
+						{Label: "就诊日期", Value: row.Date},
+						{Label: "班次", Value: string(row.Schedule)},
+						{Label: "发现时间", Value: moment(row.FoundAt)},
 					}
 					return []offer{{Act: Readmit}}, nil
 				}

@@ -37,8 +37,10 @@ func (d *Desk) bindings() object {
 			}
 			v.Title = "绑定 " + id
 			v.Facts = []fact{
-				{Label: "患者ID", Value: string(h.Patient)}, {Label: "绑定用户", Value: string(h.User)},
-				{Label: "原绑定用户", Value: string(h.Former)}, {Label: "绑定时间", Value: moment(h.At)},
+				{Label: "患者ID", Value: string(h.Patient)},
+				{Label: "绑定用户", Value: string(h.User)},
+				{Label: "原绑定用户", Value: string(h.Former)},
+				{Label: "绑定时间", Value: moment(h.At)},
 			}
 			held, err := d.holds(ctx, h)
 			if err != nil {

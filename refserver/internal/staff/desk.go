@@ -166,7 +166,7 @@ func (s session) actor() hospital.Actor { return actorOf(s.Login) }
 const cookieName = "hospital_staff"
 
 func (d *Desk) putCookie(w http.ResponseWriter, token string) {
-	cookie := &http.Cookie{
+	cookie := &http.Cookie{ //nolint:gosec // Secure unless Config.PlainHTTP, which is for loopback
 		Name: cookieName, Value: token, Path: d.cfg.Prefix + "/", HttpOnly: true, Secure: !d.cfg.PlainHTTP, SameSite: http.SameSiteStrictMode,
 	}
 	if token == "" {

@@ -16,10 +16,13 @@ import (
 
 func fieldsOfEveryKind() []field {
 	return []field{
-		{Name: "text", Kind: kindText, Max: 5}, {Name: "area", Kind: kindArea, Max: 20, Optional: true},
-		{Name: "date", Kind: kindDate, Optional: true}, {Name: "time", Kind: kindTime, Optional: true},
+		{Name: "text", Kind: kindText, Max: 5},
+		{Name: "area", Kind: kindArea, Max: 20, Optional: true},
+		{Name: "date", Kind: kindDate, Optional: true},
+		{Name: "time", Kind: kindTime, Optional: true},
 		{Name: "choice", Kind: kindChoice, Choices: []choice{{"a", "甲"}}, Optional: true},
-		{Name: "check", Kind: kindCheck, Optional: true}, {Name: "code", Kind: kindCode, Max: 6, Optional: true},
+		{Name: "check", Kind: kindCheck, Optional: true},
+		{Name: "code", Kind: kindCode, Max: 6, Optional: true},
 	}
 }
 

@@ -40,8 +40,13 @@ func (d *Desk) messages() object {
 			}
 			m := list[at]
 			v.Facts = []fact{
-				{Label: "消息", Value: m.ID}, {Label: "场景", Value: m.Scene}, {Label: "对象", Value: m.Object}, {Label: "渠道", Value: m.Channel},
-				{Label: "失败原因", Value: m.Failure}, {Label: "次数", Value: strconv.Itoa(m.Tries)}, {Label: "时间", Value: moment(m.At)},
+				{Label: "消息", Value: m.ID},
+				{Label: "场景", Value: m.Scene},
+				{Label: "对象", Value: m.Object},
+				{Label: "渠道", Value: m.Channel},
+				{Label: "失败原因", Value: m.Failure},
+				{Label: "次数", Value: strconv.Itoa(m.Tries)},
+				{Label: "时间", Value: moment(m.At)},
 			}
 			return []offer{{Act: RepeatMessage}}, nil
 		},
@@ -88,8 +93,12 @@ func (d *Desk) jobs() object {
 				return nil, err
 			}
 			v.Facts = []fact{
-				{Label: "任务", Value: id}, {Label: "种类", Value: j.Kind}, {Label: "键", Value: j.Key}, {Label: "次数", Value: strconv.Itoa(j.Attempts)},
-				{Label: "最后的错误", Value: j.LastError}, {Label: "放弃时间", Value: moment(j.DiedAt)},
+				{Label: "任务", Value: id},
+				{Label: "种类", Value: j.Kind},
+				{Label: "键", Value: j.Key},
+				{Label: "次数", Value: strconv.Itoa(j.Attempts)},
+				{Label: "最后的错误", Value: j.LastError},
+				{Label: "放弃时间", Value: moment(j.DiedAt)},
 			}
 			return []offer{{Act: ReviveJob}}, nil
 		},

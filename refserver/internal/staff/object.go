@@ -2,10 +2,12 @@ package staff
 
 import (
 	"context"
-	"maps"
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/wxhospital/hospital"
 )
@@ -94,11 +96,21 @@ func (o object) act(name Act) (act, bool) {
 }
 
 func (d *Desk) at(parts ...string) string {
-	path := d.cfg.Prefix
+	var path strings.Builder
+	path.WriteString(d.cfg.Prefix)
 	for _, part := range parts {
-		path += "/" + url.PathEscape(part)
+		path.WriteString("/" + url.PathEscape(part))
 	}
-	return path
+	return path.String()
+}
+
+// maxID is longer than any identifier of ours or of a HIS.
+const maxID = 200
+
+// plainID reports whether a store can be asked for the id, and the audit trail
+// can hold it.
+func plainID(id string) bool {
+	return len(id) <= maxID && utf8.ValidString(id) && !strings.ContainsFunc(id, unicode.IsControl)
 }
 
 // ownForm refuses a form that no page of this session carried.
@@ -191,6 +203,10 @@ func (d *Desk) detail(o object) func(http.ResponseWriter, *http.Request, session
 	return func(w http.ResponseWriter, r *http.Request, who session) {
 		if !May(who.Roles, o.Read) {
 			d.refused(w, r, who, o.Read, "")
+			return
+		}
+		if !plainID(r.PathValue("id")) {
+			d.notFound(w, r, who)
 			return
 		}
 		v, err := d.shown(r.Context(), o, who, r.PathValue("id"), nil)
@@ -299,8 +315,12 @@ func (d *Desk) formOf(o object, a act, id string, fields []field) form {
 func (d *Desk) perform(o object, a act) func(http.ResponseWriter, *http.Request, session) {
 	return func(w http.ResponseWriter, r *http.Request, who session) {
 		id := r.PathValue("id")
+		if !plainID(id) {
+			d.notFound(w, r, who)
+			return
+		}
 		if !May(who.Roles, a.Act) {
-			d.refused(w, r, who, a.Act, "")
+			d.refused(w, r, who, a.Act, id)
 			return
 		}
 		if a.New != (id == fresh) {
@@ -421,12 +441,4 @@ func (d *Desk) open(ctx context.Context, who session, patient hospital.PatientID
 	}
 	_, err = scope.Use(ctx, hospital.Access{Purpose: "service", Action: action, Object: object})
 	return scope, err
-}
-
-func sortedChoices(labels map[string]string) []choice {
-	choices := make([]choice, 0, len(labels))
-	for _, value := range slices.Sorted(maps.Keys(labels)) {
-		choices = append(choices, choice{value, labels[value]})
-	}
-	return choices
 }

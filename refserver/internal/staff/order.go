@@ -91,7 +91,8 @@ func (d *Desk) orderTable(list []payment.Order) table {
 	for _, o := range list {
 		key := string(o.Charge.Key)
 		t.Rows = append(t.Rows, []cell{
-			{o.ID, d.at("orders", key)}, text(orderLabel(o.State)), text(purposeLabel(o.Charge.Purpose)), text(o.Charge.Amount.String()),
+			{o.ID, d.at("orders", key)},
+			text(orderLabel(o.State)), text(purposeLabel(o.Charge.Purpose)), text(o.Charge.Amount.String()),
 			text(moment(o.Opened)), text(strconv.Itoa(len(o.OpenCases()))),
 		})
 	}
@@ -235,8 +236,12 @@ func (d *Desk) cases() object {
 			c := list[at]
 			v.Title = "人工处理单"
 			v.Facts = []fact{
-				{Label: "处理单", Value: c.ID}, {Label: "问题", Value: caseLabel(c.Reason) + "（" + string(c.Reason) + "）"},
-				{Label: "对象", Value: c.Subject}, {Label: "订单", Value: c.Order}, {Label: "详情", Value: c.Detail}, {Label: "产生时间", Value: moment(c.Opened)},
+				{Label: "处理单", Value: c.ID},
+				{Label: "问题", Value: caseLabel(c.Reason) + "（" + string(c.Reason) + "）"},
+				{Label: "对象", Value: c.Subject},
+				{Label: "订单", Value: c.Order},
+				{Label: "详情", Value: c.Detail},
+				{Label: "产生时间", Value: moment(c.Opened)},
 			}
 			return []offer{{Act: ResolveCase}}, nil
 		},

@@ -62,7 +62,8 @@ func (d *Desk) listSchedules(ctx context.Context, _ session, ask values, v *view
 	t := table{Caption: day.String(), Heads: []string{"班次", "科室", "医生", "班别", "余号", "状态"}, Empty: "当天没有班次。"}
 	for _, s := range all {
 		t.Rows = append(t.Rows, []cell{
-			{string(s.ID), d.at("schedules", string(s.ID))}, text(d.department(ctx, s.Department)), text(d.doctor(ctx, s.Doctor)),
+			{string(s.ID), d.at("schedules", string(s.ID))},
+			text(d.department(ctx, s.Department)), text(d.doctor(ctx, s.Doctor)),
 			text(sessionLabel(s.Session)), text(left(s)), text(running(s)),
 		})
 	}

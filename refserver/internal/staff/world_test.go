@@ -2,6 +2,7 @@ package staff_test
 
 import (
 	"context"
+	"maps"
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
@@ -263,9 +264,7 @@ func (b *browser) take(link, login string, more map[string]string) page {
 		}
 	})
 	fill := map[string]string{"password": password, "again": password, "code": b.code(login)}
-	for name, value := range more {
-		fill[name] = value
-	}
+	maps.Copy(fill, more)
 	return b.submit(link, fill)
 }
 
