@@ -225,32 +225,31 @@ func (s *Store) Spend(ctx context.Context, id string) error {
 	})
 }
 
-// IssueDeskCode makes a code for a patient who stands before the service desk
-// and has shown a document. It serves once, for a quarter of an hour. now is
-// business time, for the audit trail.
-func (s *Store) IssueDeskCode(ctx context.Context, actor hospital.Actor, patient hospital.PatientID, now time.Time) (string, error) {
-	if actor.Kind != hospital.ActorStaff {
-		return "", &hospital.Error{Kind: hospital.Denied, Op: "account.IssueDeskCode", Code: "not_staff"}
+// DeskCode makes a code for a patient who stands before the service desk and has
+// shown a document, with the audit row in the same commit. It serves once, until
+// the time it returns.
+func (s *Store) DeskCode(ctx context.Context, patient hospital.PatientID, audit hospital.AuditEntry) (code string, until time.Time, err error) {
+	if audit.Actor.Kind != hospital.ActorStaff {
+		return "", until, &hospital.Error{Kind: hospital.Denied, Op: "account.DeskCode", Code: "not_staff"}
 	}
 	n, err := rand.Int(rand.Reader, big.NewInt(100_000_000))
 	if err != nil {
-		return "", &hospital.Error{Kind: hospital.Internal, Op: "account.IssueDeskCode", Code: "no_random", Err: err}
+		return "", until, &hospital.Error{Kind: hospital.Internal, Op: "account.DeskCode", Code: "no_random", Err: err}
 	}
-	code, wall := fmt.Sprintf("%08d", n), s.wall()
+	wall := s.wall()
+	code, until = fmt.Sprintf("%08d", n), wall.Add(DeskCodeLife)
 	err = s.db.Write(ctx, func(tx *sqldb.Tx) error {
 		if _, err := tx.Exec("DELETE FROM account_desk_codes WHERE expires_at < $1", sqldb.Millis(wall)); err != nil {
 			return err
 		}
 		if _, err := tx.Exec("INSERT INTO account_desk_codes (hash, expires_at, spent_at) VALUES ($1, $2, 0)",
-			s.index("desk", string(patient)+"\x00"+code), sqldb.Millis(wall.Add(DeskCodeLife))); err != nil {
+			s.index("desk", string(patient)+"\x00"+code), sqldb.Millis(until)); err != nil {
 			return err
 		}
-		return sqldb.AppendAudit(tx, hospital.AuditEntry{
-			At: now, Actor: actor, Purpose: "binding", Action: "desk_code.issue", Patient: patient, Outcome: "ok",
-		})
+		return sqldb.AppendAudit(tx, audit)
 	})
 	if err != nil {
-		return "", err
+		return "", time.Time{}, err
 	}
-	return code, nil
+	return code, until, nil
 }

@@ -170,11 +170,13 @@ func TestADeskCodeServesItsPatientOnce(t *testing.T) {
 	t.Parallel()
 	sqltest.Each(t, func(t *sqltest.T) {
 		s, _, c := start(t)
-		_, err := s.IssueDeskCode(t.Context(), user("u1"), "P1", c.at)
+		audit := hospital.AuditEntry{At: c.at, Actor: user("u1"), Action: "desk_code.make", Patient: "P1", Outcome: "ok"}
+		_, _, err := s.DeskCode(t.Context(), "P1", audit)
 		require.Equal(t, hospital.Denied, hospital.KindOf(err))
-		staff := hospital.Actor{Kind: hospital.ActorStaff, ID: "s1", Entry: hospital.EntryWindow}
-		code, err := s.IssueDeskCode(t.Context(), staff, "P1", c.at)
+		audit.Actor = hospital.Actor{Kind: hospital.ActorStaff, ID: "s1", Entry: hospital.EntryWindow}
+		code, until, err := s.DeskCode(t.Context(), "P1", audit)
 		require.NoError(t, err)
+		require.Equal(t, c.at.Add(account.DeskCodeLife), until)
 		another, err := s.Challenge(t.Context(), user("u1"), "other", account.Claim{Patient: "P2"}, c.at)
 		require.NoError(t, err)
 		_, err = s.Prove(t.Context(), "u1", another, code)
