@@ -50,6 +50,13 @@ type Claim struct {
 	Patient hospital.PatientID
 	Draft   *hospital.Patient `json:",omitempty"`
 	Phone   hospital.Phone    // where the code goes; "" when nobody was found
+	Typed   Typed             // what was asked for, known or not
+}
+
+// Typed is what somebody typed about a patient.
+type Typed struct {
+	Name   hospital.Name
+	Number string // of the identity card or the 就诊卡
 }
 
 // Challenge is a claim under way.
@@ -195,26 +202,17 @@ func (s *Store) Prove(ctx context.Context, user hospital.UserID, id, typed strin
 	return challenge, err
 }
 
-// Proved returns a challenge whose code was given and that has not been used
-// up; [ErrWrongCode] otherwise.
-func (s *Store) Proved(ctx context.Context, user hospital.UserID, id string) (Challenge, error) {
+// Find returns a challenge of the user's whose code may still be typed; NotFound
+// for another's and for none, alike.
+func (s *Store) Find(ctx context.Context, user hospital.UserID, id string) (Challenge, error) {
 	challenge, row, err := s.find(ctx, id)
-	switch {
-	case err != nil && hospital.KindOf(err) != hospital.NotFound:
+	if err == nil && (challenge.User != user || row.spent != 0 || !s.wall().Before(sqldb.Instant(row.expires))) {
+		err = &hospital.Error{Kind: hospital.NotFound, Op: "account.Find", Code: "no_challenge"}
+	}
+	if err != nil {
 		return Challenge{}, err
-	case err != nil, challenge.User != user, row.proved == 0, row.spent != 0, !s.wall().Before(sqldb.Instant(row.expires)):
-		return Challenge{}, ErrWrongCode
 	}
 	return challenge, nil
-}
-
-// Open reports whether the user may still type the code of the challenge.
-func (s *Store) Open(ctx context.Context, user hospital.UserID, id string) (bool, error) {
-	challenge, row, err := s.find(ctx, id)
-	if err != nil && hospital.KindOf(err) == hospital.NotFound {
-		return false, nil
-	}
-	return err == nil && challenge.User == user && row.spent == 0 && s.wall().Before(sqldb.Instant(row.expires)), err
 }
 
 // Spend uses a challenge up, once what it proved was done.
