@@ -68,6 +68,10 @@ func TestEveryActIsRefusedToEveryRoleThatMayNot(t *testing.T) {
 			require.Contains(w, w.trail(sqldb.AuditQuery{ActorID: "c-" + string(role), Action: "staff." + string(act), Limit: 1}),
 				"c-"+string(role)+" staff."+string(act)+" denied role ", "the refusal is in the trail")
 			refused++
+			if slices.Contains([]string{"/appointments", "/lockouts", "/orders", "/bindings", "/audit"}, way.path) {
+				search := b.post("/staff"+way.path, url.Values{"token": {token}, "patient": {string(w.patient())}})
+				require.Equal(w, http.StatusForbidden, search.status, "%s may not search %s", role, way.path)
+			}
 		}
 	}
 	require.Positive(w, allowed)
