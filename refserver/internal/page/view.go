@@ -139,6 +139,9 @@ type TriagePart struct {
 
 func (TriagePart) file() string { return "triage_part" }
 
+// NoFields serves the field of the age, which is never shown again.
+func (TriagePart) NoFields() Fields { return Fields{} }
+
 // SymptomGroup is one second-level part: 上腹部 has 左上, 正中(胃脘), 右上.
 type SymptomGroup struct {
 	Name     string
