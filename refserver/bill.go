@@ -1,0 +1,102 @@
+package refserver
+
+import (
+	"slices"
+
+	"github.com/wxhospital/hospital"
+	"github.com/wxhospital/hospital/his"
+	"github.com/wxhospital/hospital/refserver/internal/page"
+)
+
+const maxBillID = 64
+
+// billsOf reads what the patient owes, through the gate.
+func (v *visit) billsOf(patient hospital.PatientID) ([]his.Bill, error) {
+	if v.s.config.HIS.Billing == nil {
+		return nil, nil
+	}
+	scope, err := v.open(patient)
+	if err != nil {
+		return nil, err
+	}
+	id, err := scope.Use(v.r.Context(), hospital.Access{Purpose: "payment", Action: "bill.list"})
+	if err != nil {
+		return nil, err
+	}
+	all, err := v.s.config.HIS.Billing.Bills(v.r.Context(), id)
+	return slices.DeleteFunc(all, func(b his.Bill) bool { return b.Patient != id }), err
+}
+
+// bills is 我的账单: what the current patient owes now.
+func (v *visit) bills() error {
+	view := page.Bills{Tab: page.BillsDue}
+	all, err := v.billsOf(v.patient())
+	if err != nil {
+		return err
+	}
+	for _, b := range all {
+		view.Rows = append(view.Rows, page.BillRow{
+			ID: string(b.ID), Title: b.Kind, Department: b.Department, Doctor: b.Doctor, At: b.CreatedAt, Amount: b.Amount, Status: billStatus(b),
+		})
+	}
+	return v.render(view)
+}
+
+func billStatus(b his.Bill) page.BillStatus {
+	switch b.State {
+	case his.BillPaid:
+		return page.BillPaid
+	case his.BillCancelled:
+		return page.BillVoid
+	case his.BillUnpaid:
+	}
+	return page.BillDue
+}
+
+// bill is one bill of one of the user's patients; a stranger's and none answer
+// alike.
+func (v *visit) bill() error {
+	id := his.BillID(v.r.PathValue("id"))
+	if len(id) > maxBillID {
+		return absent()
+	}
+	for _, bound := range v.bound {
+		if v.s.config.HIS.Billing == nil {
+			break
+		}
+		scope, err := v.open(bound.Patient)
+		if err != nil {
+			return err
+		}
+		patient, err := scope.Use(v.r.Context(), hospital.Access{Purpose: "payment", Action: "bill.read", Object: string(id)})
+		if err != nil {
+			return err
+		}
+		b, err := v.s.config.HIS.Billing.Bill(v.r.Context(), patient, id)
+		switch {
+		case err != nil && hospital.KindOf(err) == hospital.NotFound:
+			continue
+		case err != nil:
+			return err
+		case b.Patient != patient:
+			continue
+		}
+		return v.showBill(b)
+	}
+	return absent()
+}
+
+func (v *visit) showBill(b his.Bill) error {
+	p, err := v.person(b.Patient, "patient.bill")
+	if err != nil {
+		return err
+	}
+	group := page.BillGroup{Name: b.Kind, Total: b.Amount}
+	for _, item := range b.Items {
+		group.Items = append(group.Items, page.BillItem{Name: item.Name, Quantity: item.Quantity + " " + item.Unit, Amount: item.Amount})
+	}
+	return v.render(page.Bill{
+		ID: string(b.ID), Status: billStatus(b), Patient: string(p.Name), Department: b.Department, Doctor: b.Doctor, At: b.CreatedAt,
+		Groups: []page.BillGroup{group}, Amount: b.Amount, Total: b.Amount, Version: b.Quote, Desk: true, Next: b.Place,
+	})
+}

@@ -1,0 +1,183 @@
+package refserver
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/wxhospital/hospital/refserver/internal/page"
+)
+
+// need says who may come to a route.
+type need int
+
+const (
+	anybody  need = iota
+	user          // logged in
+	holder        // and holding a patient
+	identity      // logged in, and one form moves identity or money: counted by user and patient
+)
+
+// route is one line of the patient's side.
+type route struct {
+	method, path string // below the prefix
+	need         need
+	do           func(*visit) error
+}
+
+// table is every page and form of the patient's side.
+func table() []route {
+	return []route{
+		{"GET", "/{$}", anybody, (*visit).home},
+		{"GET", "/login", anybody, (*visit).loginBegin},
+		{"GET", "/oauth/callback", anybody, (*visit).loginEnd},
+		{"GET", "/triage", anybody, (*visit).triage},
+		{"GET", "/triage/result", anybody, (*visit).triageResult},
+		{"GET", "/triage/emergency", anybody, (*visit).triageEmergency},
+		{"GET", "/triage/{part}", anybody, (*visit).triagePart},
+		{"GET", "/departments", anybody, (*visit).departments},
+		{"GET", "/departments/{id}", anybody, (*visit).department},
+		{"GET", "/doctors", anybody, (*visit).doctors},
+		{"GET", "/doctors/{id}", anybody, (*visit).doctor},
+		{"GET", "/schedules/{id}", anybody, (*visit).schedule},
+		{"GET", "/schedules/{id}/{slot}", holder, (*visit).confirm},
+		{"POST", "/book", identity, (*visit).book},
+		{"GET", "/orders/{order}/pay", user, (*visit).pay},
+		{"POST", "/orders/{order}/prepay", identity, (*visit).prepay},
+		{"GET", "/orders/{order}/result", user, (*visit).payResult},
+		{"GET", "/orders/{order}/state", user, (*visit).payState},
+		{"GET", "/appointments", holder, (*visit).appointments},
+		{"GET", "/appointments/{id}", user, (*visit).appointment},
+		{"GET", "/appointments/{id}/cancel", user, (*visit).cancelAsk},
+		{"POST", "/appointments/{id}/cancel", identity, (*visit).cancel},
+		{"GET", "/patients", user, (*visit).patients},
+		{"GET", "/patients/{id}", user, (*visit).patientPage},
+		{"POST", "/patients/{id}/use", identity, (*visit).usePatient},
+		{"GET", "/patients/{id}/unbind", user, (*visit).patientPage},
+		{"POST", "/patients/{id}/unbind", identity, (*visit).unbind},
+		{"GET", "/bind", user, (*visit).bindForm},
+		{"POST", "/bind", identity, (*visit).bind},
+		{"GET", "/bind/{ref}", user, (*visit).bindCode},
+		{"POST", "/bind/{ref}", identity, (*visit).bindProve},
+		{"POST", "/bind/{ref}/send", identity, (*visit).bindSend},
+		{"GET", "/bind/{ref}/new", user, (*visit).bindCreate},
+		{"POST", "/bind/{ref}/new", identity, (*visit).bindMake},
+		{"GET", "/bills", holder, (*visit).bills},
+		{"GET", "/bills/{id}", user, (*visit).bill},
+		{"GET", "/me", user, (*visit).me},
+		{"POST", "/me/mode", anybody, (*visit).mode},
+		{"GET", "/help", anybody, (*visit).help},
+		{"GET", "/policy", anybody, (*visit).policy},
+	}
+}
+
+func (s *Server) routes() http.Handler {
+	mux, prefix := http.NewServeMux(), s.base.Path
+	for _, r := range table() {
+		mux.Handle(r.method+" "+prefix+r.path, s.serve(r))
+	}
+	mux.Handle(prefix+"/", s.serve(route{do: func(*visit) error { return absent() }}))
+	mux.Handle("GET "+prefix+"/assets/", http.StripPrefix(prefix+"/assets", s.pages.Assets()))
+	mux.Handle(prefix+PushPath, s.pushes)
+	mux.Handle("POST "+prefix+NoticePath, s.config.Pay.Notifications(s.cashier))
+	mux.HandleFunc("GET "+prefix+"/healthz", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
+	mux.HandleFunc("GET "+prefix+"/readyz", s.ready)
+	return mux
+}
+
+// readyTimeout bounds the question to the store.
+const readyTimeout = 2 * time.Second
+
+// ready answers 204 while the store answers.
+func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithTimeout(r.Context(), readyTimeout)
+	defer cancel()
+	if _, err := s.bookings.PolicyVersions(ctx); err != nil {
+		http.Error(w, "store", http.StatusServiceUnavailable)
+		return
+	}
+	w.WriteHeader(http.StatusNoContent)
+}
+
+// serve guards a route: headers, limits, session, the form's origin and token.
+func (s *Server) serve(to route) http.Handler {
+	guard := http.NewCrossOriginProtection()
+	guard.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		(&visit{s: s, w: w, r: r}).fail(forbidden("cross_origin"))
+	}))
+	return guard.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		header := w.Header()
+		header.Set("Content-Security-Policy", "default-src 'self'; script-src 'self' https://res.wx.qq.com; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'self'")
+		header.Set("X-Content-Type-Options", "nosniff")
+		header.Set("Referrer-Policy", "same-origin")
+		header.Set("Cache-Control", "private, no-store")
+		if s.secure {
+			header.Set("Strict-Transport-Security", "max-age=31536000")
+		}
+		v := &visit{s: s, w: w, r: r, now: s.config.Now()}
+		if err := v.admit(to); err != nil {
+			v.fail(err)
+			return
+		}
+		if v.tooFast(to) {
+			w.Header().Set("Retry-After", "10")
+			s.pages.Render(w, r, http.StatusTooManyRequests, page.Frame{Care: v.readCookie("care") == "1"}, page.State{Kind: page.StateTooFast, After: 10 * time.Second})
+			return
+		}
+		if v.turnedAway(to) {
+			return
+		}
+		if r.Method == http.MethodPost {
+			r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+			if err := r.ParseForm(); err != nil {
+				v.fail(forbidden("bad_form"))
+				return
+			}
+			if to.need != anybody && !v.tokenFits(v.form().Get("token")) {
+				v.fail(forbidden("bad_token"))
+				return
+			}
+		}
+		if err := to.do(v); err != nil {
+			v.fail(err)
+		}
+	}))
+}
+
+// admit takes a token of the peer's and learns who is there.
+func (v *visit) admit(route) error { return v.known(v.r.Context()) }
+
+// tooFast counts a request by peer, session, user and patient.
+func (v *visit) tooFast(to route) bool {
+	l := v.s.limits
+	switch {
+	case !l.allow("peer/"+v.peer(), peerPerSecond, peerBurst):
+		return true
+	case v.session.User == "":
+		return !l.allow("guest/"+v.peer(), readsPerSecond, readBurst)
+	case !l.allow("session/"+v.secret, readsPerSecond, readBurst):
+		return true
+	case to.need != identity:
+		return false
+	}
+	return !l.allow("user/"+string(v.session.User), actsPerSecond, actBurst) ||
+		v.patient() != "" && !l.allow("patient/"+string(v.patient()), actsPerSecond, actBurst)
+}
+
+// turnedAway sends who may not come yet to where they can.
+func (v *visit) turnedAway(to route) bool {
+	back := v.s.links.Home()
+	if v.r.Method == http.MethodGet {
+		back = v.r.URL.RequestURI()
+	}
+	switch {
+	case to.need != anybody && v.session.User == "":
+		_ = v.redirect(v.s.links.LoginTo(v.s.local(back))) // writes the answer, never fails
+	case to.need == holder && len(v.bound) == 0:
+		v.setCookie("back", encodePath(back), backLife)
+		_ = v.renderAs(http.StatusOK, page.State{Kind: page.StateUnbound}) // as above
+	default:
+		return false
+	}
+	return true
+}

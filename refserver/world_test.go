@@ -1,0 +1,413 @@
+package refserver_test
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/cookiejar"
+	"net/http/httptest"
+	"net/url"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/PuerkitoBio/goquery"
+	"github.com/stretchr/testify/require"
+
+	"github.com/wxhospital/hospital"
+	"github.com/wxhospital/hospital/booking"
+	"github.com/wxhospital/hospital/booking/bookingsql"
+	"github.com/wxhospital/hospital/his"
+	"github.com/wxhospital/hospital/his/histest"
+	"github.com/wxhospital/hospital/internal/sqldb"
+	"github.com/wxhospital/hospital/internal/sqltest"
+	"github.com/wxhospital/hospital/payment/wechatpay"
+	"github.com/wxhospital/hospital/payment/wechatpay/wechatpaytest"
+	"github.com/wxhospital/hospital/refserver"
+	"github.com/wxhospital/hospital/wechat"
+	"github.com/wxhospital/hospital/wechat/wechattest"
+)
+
+// opening is when the stories begin: 07:30 of a working day.
+var opening = time.Date(2026, 11, 25, 7, 30, 0, 0, hospital.CST)
+
+var simulatedKeys = sync.OnceValues(func() (*wechatpaytest.Keys, error) {
+	return wechatpaytest.NewKeys("", time.Now().Add(-time.Hour))
+})
+
+// clock is business time and moves when it is told to.
+type clock struct {
+	mu sync.Mutex
+	at time.Time
+}
+
+func (c *clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.at
+}
+
+func (c *clock) advance(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.at = c.at.Add(d)
+}
+
+// texts is a phone company that keeps what it carried.
+type texts struct {
+	mu   sync.Mutex
+	sent []sentText
+}
+
+type sentText struct {
+	to   hospital.Phone
+	text string
+}
+
+func (t *texts) Text(_ context.Context, _ hospital.Key, to hospital.Phone, text string) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.sent = append(t.sent, sentText{to, text})
+	return nil
+}
+
+func (t *texts) count() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return len(t.sent)
+}
+
+var sixDigits = regexp.MustCompile(`\d{6}`)
+
+// code is the newest code that a phone got.
+func (t *texts) code(tb testing.TB, to hospital.Phone) string {
+	tb.Helper()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	require.NotEmpty(tb, t.sent)
+	last := t.sent[len(t.sent)-1]
+	require.Equal(tb, to, last.to)
+	return sixDigits.FindString(last.text)
+}
+
+// world is a hospital with its far sides and one or more servers.
+type world struct {
+	*testing.T
+	clock    *clock
+	wall     *clock
+	hospital *histest.Hospital
+	wechat   *wechattest.Site
+	pay      *wechatpaytest.Platform
+	texts    *texts
+	bookings *bookingsql.Store
+	servers  []*refserver.Server
+	site     string // where patients go, with the prefix
+	turn     int
+}
+
+// newWorld starts n servers behind one address, which alternates between them,
+// under a prefix of somebody else's mux.
+func newWorld(t *testing.T, engine sqldb.Engine, prefix string, n int) *world {
+	t.Helper()
+	w := &world{T: t, clock: &clock{at: opening}, wall: &clock{at: time.Now()}, texts: &texts{}}
+	mux := http.NewServeMux()
+	front := httptest.NewServer(mux)
+	t.Cleanup(front.Close)
+	w.site = front.URL + prefix
+
+	var err error
+	w.hospital, err = histest.NewHospital(histest.Config{Now: w.clock.Now})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, w.hospital.Close()) })
+	service, err := histest.NewService(histest.ServiceConfig{System: w.hospital.System})
+	require.NoError(t, err)
+	far := httptest.NewServer(service)
+	t.Cleanup(far.Close)
+	client, err := his.NewClient(his.Config{BaseURL: far.URL})
+	require.NoError(t, err)
+	t.Cleanup(client.CloseIdle)
+
+	w.wechat = wechattest.Start(t, wechattest.Config{})
+	address, err := url.Parse(front.URL)
+	require.NoError(t, err)
+	require.NoError(t, w.wechat.AddDomain(address.Host))
+	require.NoError(t, w.wechat.SetCallback(w.site+refserver.PushPath))
+
+	keys, err := simulatedKeys()
+	require.NoError(t, err)
+	w.pay, err = wechatpaytest.New(wechatpaytest.Config{AppIDs: []string{w.wechat.Account().AppID}, Mode: wechatpaytest.MixedMode, Keys: keys, Now: w.clock.Now})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, w.pay.Close()) })
+	till := httptest.NewServer(w.pay)
+	t.Cleanup(till.Close)
+
+	open := sqltest.On(t, engine)
+	var handlers []http.Handler
+	for i := range n {
+		db := open()
+		server := w.serve(db, client, till.URL)
+		if i == 0 {
+			w.bookings, err = bookingsql.New(t.Context(), db)
+			require.NoError(t, err)
+		}
+		w.servers = append(w.servers, server)
+		handlers = append(handlers, server.Handler())
+	}
+	var mu sync.Mutex
+	mux.HandleFunc(prefix+"/", func(rw http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		w.turn++
+		next := handlers[w.turn%len(handlers)]
+		mu.Unlock()
+		next.ServeHTTP(rw, r)
+	})
+	rules, err := booking.Preset("wuxi2018")
+	require.NoError(t, err)
+	version, err := booking.NewPolicyVersion(rules, "preset", opening.Add(-24*time.Hour))
+	require.NoError(t, err)
+	require.NoError(t, w.servers[0].Desk().Publish(t.Context(), hospital.System("setup"), version))
+	return w
+}
+
+func (w *world) serve(db *sqldb.DB, client *his.Client, till string) *refserver.Server {
+	w.Helper()
+	console := w.wechat.Account()
+	official, err := wechat.New(wechat.Config{AppID: console.AppID, Secret: console.Secret, BaseURL: w.wechat.URL, OpenURL: w.wechat.OpenURL})
+	require.NoError(w, err)
+	w.Cleanup(official.CloseIdle)
+	m := w.pay.Credentials()
+	channel, err := wechatpay.New(wechatpay.Config{
+		AppID: m.AppID, MerchantID: m.MerchantID, MerchantKey: m.MerchantKey, MerchantSerial: m.MerchantSerial, APIv3Key: []byte(m.APIv3Key),
+		PublicKey: m.PublicKey, PublicKeyID: m.PublicKeyID, PlatformCertificates: m.Certificates,
+		BaseURL: till, NotifyURL: w.site + refserver.NoticePath, Now: w.clock.Now,
+	})
+	require.NoError(w, err)
+	server, err := refserver.New(w.Context(), refserver.Config{
+		BaseURL: w.site, Names: refserver.Names{Name: "测试中医院", Phone: "0510-80000000"}, DB: db, HIS: client.System(), Account: official,
+		Pushes: wechat.CallbackConfig{
+			AppID: console.AppID, OriginalID: console.OriginalID, Mode: wechat.Safe, Tokens: []string{console.Token}, AESKeys: []string{console.AESKey},
+		},
+		Pay: channel, Texter: w.texts, Now: w.clock.Now, Wall: w.wall.Now,
+	})
+	require.NoError(w, err)
+	return server
+}
+
+// advance lets the platforms deliver and the servers do what is due.
+func (w *world) advance() {
+	w.Helper()
+	for range 3 {
+		_, err := w.pay.Advance(w.Context())
+		require.NoError(w, err)
+		for _, s := range w.servers {
+			require.NoError(w, s.Advance(w.Context()))
+		}
+	}
+}
+
+// later moves both clocks, so that buckets are full and copies are old.
+func (w *world) later(d time.Duration) {
+	w.clock.advance(d)
+	w.wall.advance(d)
+}
+
+// phone is a follower's WeChat with its browser.
+type phone struct {
+	*world
+	follower *wechattest.Follower
+	browser  *http.Client
+}
+
+func (w *world) phone(nickname string) *phone {
+	w.Helper()
+	jar, err := cookiejar.New(nil)
+	require.NoError(w, err)
+	return &phone{
+		world: w, follower: w.wechat.Follower(w.Context(), nickname),
+		browser: &http.Client{Jar: jar, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},
+	}
+}
+
+// screen is what a phone shows.
+type screen struct {
+	path   string
+	status int
+	body   string
+}
+
+func (s screen) token(tb testing.TB) string {
+	tb.Helper()
+	document, err := goquery.NewDocumentFromReader(strings.NewReader(s.body))
+	require.NoError(tb, err)
+	value, ok := document.Find("input[name=token]").First().Attr("value")
+	require.True(tb, ok, "the page %s has a form with a token", s.path)
+	return value
+}
+
+func (p *phone) send(method, address string, form url.Values, header ...string) *http.Response {
+	p.Helper()
+	r, err := http.NewRequestWithContext(p.Context(), method, address, strings.NewReader(form.Encode()))
+	require.NoError(p, err)
+	if method == http.MethodPost {
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
+	for i := 0; i+1 < len(header); i += 2 {
+		r.Header.Set(header[i], header[i+1])
+	}
+	p.later(time.Second)
+	answer, err := p.browser.Do(r) //nolint:bodyclose // read closes it
+	require.NoError(p, err)
+	return answer
+}
+
+func read(tb testing.TB, answer *http.Response) string {
+	tb.Helper()
+	defer func() { require.NoError(tb, answer.Body.Close()) }()
+	body, err := io.ReadAll(answer.Body)
+	require.NoError(tb, err)
+	return string(body)
+}
+
+// follow goes where answers send it, through WeChat's login as well.
+func (p *phone) follow(answer *http.Response) screen {
+	p.Helper()
+	for range 10 {
+		body := read(p, answer)
+		to, err := answer.Location()
+		if err != nil {
+			return screen{answer.Request.URL.RequestURI(), answer.StatusCode, body}
+		}
+		address := to.String()
+		if strings.HasPrefix(address, p.wechat.OpenURL) {
+			address, err = p.follower.Authorize(address, true)
+			require.NoError(p, err)
+		}
+		answer = p.send(http.MethodGet, address, nil) //nolint:bodyclose // read closes it
+	}
+	p.Fatal("too many redirects")
+	return screen{}
+}
+
+func (p *phone) get(path string) screen {
+	p.Helper()
+	return p.follow(p.send(http.MethodGet, p.site+path, nil)) //nolint:bodyclose // follow reads it
+}
+
+func (p *phone) post(path string, form url.Values) screen {
+	p.Helper()
+	return p.follow(p.send(http.MethodPost, p.site+path, form)) //nolint:bodyclose // follow reads it
+}
+
+// claim fills in who the patient is and returns the page of the code.
+func (p *phone) claim(name, number string) screen {
+	p.Helper()
+	form := p.get("/bind")
+	return p.post("/bind", url.Values{"name": {name}, "id_number": {number}, "agree": {"1"}, "token": {form.token(p)}})
+}
+
+// bind proves that the patient is the phone's owner's.
+func (p *phone) bind(patient hospital.Patient) {
+	p.Helper()
+	asked := p.claim(string(patient.Name), string(patient.IDNumber))
+	require.Equal(p, http.StatusOK, asked.status)
+	p.advance()
+	home := p.post(strings.TrimPrefix(asked.path, p.prefix()), url.Values{"code": {p.texts.code(p, patient.Phone)}, "token": {asked.token(p)}})
+	require.Equal(p, http.StatusOK, home.status)
+	require.Equal(p, p.prefix()+"/", home.path)
+}
+
+func (w *world) prefix() string {
+	w.Helper()
+	u, err := url.Parse(w.site)
+	require.NoError(w, err)
+	return u.Path
+}
+
+// clinic finds a clinic with a free number between two days from today.
+func (w *world) clinic(from, to int) (hospital.Schedule, hospital.Slot) {
+	w.Helper()
+	today := hospital.DateOf(w.clock.Now())
+	all, err := w.hospital.Schedules(w.Context(), his.ScheduleQuery{From: today.AddDays(from), To: today.AddDays(to)})
+	require.NoError(w, err)
+	for _, s := range all {
+		if s.Suspended || s.Left == 0 || s.Session == hospital.Morning && from == 0 {
+			continue
+		}
+		slots, err := w.hospital.Slots(w.Context(), s.ID)
+		require.NoError(w, err)
+		for _, slot := range slots {
+			if slot.Left != 0 {
+				return s, slot
+			}
+		}
+	}
+	w.Fatal("no clinic")
+	return hospital.Schedule{}, hospital.Slot{}
+}
+
+// adult is a patient who pays alone, and whom nobody answers for.
+func (w *world) adult(n int) hospital.Patient {
+	w.Helper()
+	for _, p := range w.hospital.People() {
+		if p.Payer == hospital.SelfPay && p.Guardian == nil {
+			if n == 0 {
+				return p
+			}
+			n--
+		}
+	}
+	w.Fatal("no such patient")
+	return hospital.Patient{}
+}
+
+var patientHandle = regexp.MustCompile(`\b[0-9a-f]{16}\b`)
+
+// handle is how the server's forms name the phone's first patient.
+func (p *phone) handle() string {
+	p.Helper()
+	found := patientHandle.FindString(p.get("/patients").body)
+	require.NotEmpty(p, found)
+	return found
+}
+
+// book presses the button of the page before a booking.
+func (p *phone) book(s hospital.Schedule, slot hospital.Slot, key string) screen {
+	p.Helper()
+	handle := p.handle()
+	ask := p.get("/schedules/" + url.PathEscape(string(s.ID)) + "/" + url.PathEscape(string(slot.ID)))
+	require.Equal(p, http.StatusOK, ask.status)
+	return p.post("/book", url.Values{
+		"schedule": {string(s.ID)}, "slot": {string(slot.ID)}, "patient": {handle}, "agree": {"1"}, "key": {key}, "token": {ask.token(p)},
+	})
+}
+
+// payOrder does what the pay page's script and WeChat's pay sheet do.
+func (p *phone) payOrder(path string) {
+	p.Helper()
+	form := p.get(path)
+	require.Equal(p, http.StatusOK, form.status)
+	answer := p.send(http.MethodPost, p.site+strings.TrimSuffix(path, "/pay")+"/prepay", url.Values{"token": {form.token(p)}}, "Accept", "application/json") //nolint:bodyclose // read closes it
+	body := read(p, answer)
+	require.Equal(p, http.StatusOK, answer.StatusCode, body)
+	var sheet struct{ AppID, TimeStamp, NonceStr, Package, SignType, PaySign string }
+	require.NoError(p, json.Unmarshal([]byte(body), &sheet))
+	_, err := p.pay.Pay(wechatpaytest.Payment{
+		OpenID: p.follower.OpenID(),
+		Sheet: &wechatpaytest.Sheet{
+			AppID: sheet.AppID, Timestamp: sheet.TimeStamp, Nonce: sheet.NonceStr, Package: sheet.Package, SignType: sheet.SignType, PaySign: sheet.PaySign,
+		},
+	})
+	require.NoError(p, err)
+	p.advance()
+}
+
+// appointments are the patient's, as the desk keeps them.
+func (w *world) appointments(patient hospital.PatientID) []booking.Appointment {
+	w.Helper()
+	all, err := w.bookings.List(w.Context(), booking.Query{Patient: patient})
+	require.NoError(w, err)
+	return all
+}
