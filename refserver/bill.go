@@ -1,10 +1,14 @@
 package refserver
 
 import (
+	"context"
+	"errors"
 	"slices"
 
 	"github.com/wxhospital/hospital"
 	"github.com/wxhospital/hospital/his"
+	"github.com/wxhospital/hospital/payment"
+	"github.com/wxhospital/hospital/refserver/internal/bill"
 	"github.com/wxhospital/hospital/refserver/internal/page"
 )
 
@@ -56,9 +60,18 @@ func billStatus(b his.Bill) page.BillStatus {
 // bill is one bill of one of the user's patients; a stranger's and none answer
 // alike.
 func (v *visit) bill() error {
+	b, _, err := v.billOf()
+	if err != nil {
+		return err
+	}
+	return v.showBill(b, "")
+}
+
+// billOf finds the bill of the address, and the scope of its patient.
+func (v *visit) billOf() (his.Bill, hospital.PatientScope, error) {
 	id := his.BillID(v.r.PathValue("id"))
 	if len(id) > maxBillID {
-		return absent()
+		return his.Bill{}, hospital.PatientScope{}, absent()
 	}
 	for _, bound := range v.bound {
 		if v.s.config.HIS.Billing == nil {
@@ -66,27 +79,55 @@ func (v *visit) bill() error {
 		}
 		scope, err := v.open(bound.Patient)
 		if err != nil {
-			return err
+			return his.Bill{}, scope, err
 		}
 		patient, err := scope.Use(v.r.Context(), hospital.Access{Purpose: "payment", Action: "bill.read", Object: string(id)})
 		if err != nil {
-			return err
+			return his.Bill{}, scope, err
 		}
 		b, err := v.s.config.HIS.Billing.Bill(v.r.Context(), patient, id)
 		switch {
 		case err != nil && hospital.KindOf(err) == hospital.NotFound:
 			continue
 		case err != nil:
-			return err
+			return his.Bill{}, scope, err
 		case b.Patient != patient:
 			continue
 		}
-		return v.showBill(b)
+		return b, scope, nil
 	}
-	return absent()
+	return his.Bill{}, hospital.PatientScope{}, absent()
 }
 
-func (v *visit) showBill(b his.Bill) error {
+// payBill opens what the patient saw as an order, the same one while it can be
+// paid; a bill that costs something else by now is shown again.
+func (v *visit) payBill() error {
+	b, scope, err := v.billOf()
+	if err != nil {
+		return err
+	}
+	ctx := context.WithoutCancel(v.r.Context())
+	request := bill.QuoteRequest{Bill: b.ID, Shown: v.form().Get("version")}
+	charge, err := v.s.bills.Quote(ctx, scope, request)
+	if err == nil {
+		err = v.s.cashier.Open(ctx, charge)
+	}
+	if errors.Is(err, payment.ErrClosed) { // nobody paid the earlier one in time
+		request.Closed = charge.Key
+		if charge, err = v.s.bills.Quote(ctx, scope, request); err == nil {
+			err = v.s.cashier.Open(ctx, charge)
+		}
+	}
+	switch kind := hospital.KindOf(err); {
+	case err == nil, errors.Is(err, payment.ErrPaid):
+		return v.redirect(v.s.links.Pay(string(charge.Key)))
+	case kind == hospital.Conflict, kind == hospital.Rejected:
+		return v.showBill(b, hospital.MessageFor(err))
+	}
+	return err
+}
+
+func (v *visit) showBill(b his.Bill, problem string) error {
 	p, err := v.person(b.Patient, "patient.bill")
 	if err != nil {
 		return err
@@ -97,6 +138,6 @@ func (v *visit) showBill(b his.Bill) error {
 	}
 	return v.render(page.Bill{
 		ID: string(b.ID), Status: billStatus(b), Patient: string(p.Name), Department: b.Department, Doctor: b.Doctor, At: b.CreatedAt,
-		Groups: []page.BillGroup{group}, Amount: b.Amount, Total: b.Amount, Version: b.Quote, Desk: true, Next: b.Place,
+		Groups: []page.BillGroup{group}, Amount: b.Amount, Total: b.Amount, Version: b.Quote, Desk: !b.PayOnline, Next: b.Place, Problem: problem,
 	})
 }

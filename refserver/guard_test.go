@@ -146,4 +146,12 @@ func TestABillIsReadByItsPatientAlone(t *testing.T) {
 	require.Equal(t, stranger.get("/bills/none").body, stranger.get(path).body)
 	require.Equal(t, http.StatusNotFound, stranger.get(path).status)
 	require.NotContains(t, stranger.get("/bills").body, string(bill.ID))
+
+	asked := owner.get(path)
+	pay := owner.post(path+"/pay", url.Values{"version": {bill.Quote}, "token": {asked.token(t)}})
+	require.Regexp(t, `^/orders/.*/pay$`, pay.path)
+	require.Equal(t, pay.path, owner.post(path+"/pay", url.Values{"version": {bill.Quote}, "token": {asked.token(t)}}).path, "once")
+	require.Equal(t, stranger.get("/bills/none").body, stranger.get(pay.path).body)
+	owner.payOrder(pay.path)
+	require.Equal(t, bill.Amount, w.hospital.Total(), "the HIS has booked the payment")
 }

@@ -64,6 +64,7 @@ func table() []route {
 		{"POST", "/bind/{ref}/new", identity, (*visit).bindMake},
 		{"GET", "/bills", holder, (*visit).bills},
 		{"GET", "/bills/{id}", user, (*visit).bill},
+		{"POST", "/bills/{id}/pay", identity, (*visit).payBill},
 		{"GET", "/me", user, (*visit).me},
 		{"POST", "/me/mode", anybody, (*visit).mode},
 		{"GET", "/help", anybody, (*visit).help},

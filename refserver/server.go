@@ -18,6 +18,7 @@ import (
 	"github.com/wxhospital/hospital/payment"
 	"github.com/wxhospital/hospital/payment/paymentsql"
 	"github.com/wxhospital/hospital/refserver/internal/account"
+	"github.com/wxhospital/hospital/refserver/internal/bill"
 	"github.com/wxhospital/hospital/refserver/internal/page"
 	"github.com/wxhospital/hospital/refserver/internal/staff"
 	"github.com/wxhospital/hospital/wechat"
@@ -36,6 +37,7 @@ type Server struct {
 	bookings *bookingsql.Store
 	desk     *booking.Desk
 	cashier  *payment.Cashier
+	bills    *bill.Desk // nil when the HIS offers no bills
 	accounts *account.Store
 	gate     *hospital.Gate
 	staff    *staff.Desk
@@ -85,10 +87,20 @@ func (s *Server) openDesk(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	deliverers := map[hospital.PurposeKind]payment.Deliverer{hospital.ForRegistration: s.desk}
+	if s.config.HIS.Billing != nil {
+		s.bills, err = bill.New(ctx, bill.Config{
+			DB: s.config.DB, Billing: s.config.HIS.Billing, Settle: sure.Settle, Now: s.config.Now, Wall: s.config.Wall,
+		})
+		if err != nil {
+			return err
+		}
+		deliverers[hospital.ForBill] = s.bills
+	}
 	s.cashier, err = payment.New(payment.Config{
 		Store: orders, Now: s.config.Now, Wall: s.config.Wall,
 		Channels:   map[string]payment.Channel{channel: s.config.Pay},
-		Deliverers: map[hospital.PurposeKind]payment.Deliverer{hospital.ForRegistration: s.desk},
+		Deliverers: deliverers,
 	})
 	if err != nil {
 		return err
