@@ -45,6 +45,7 @@ type world struct {
 	fact   message.Fact
 	texts  []string
 	after  func(error) error // what becomes of a notice's answer
+	early  string            // the result that comes before the answer
 	m      *message.Messenger
 }
 
@@ -55,6 +56,9 @@ func (w *world) Recipient(context.Context, hospital.UserID) (message.Recipient, 
 
 func (w *world) Notify(ctx context.Context, n wechat.Notice) (wechat.Sent, error) {
 	sent, err := w.client.Notify(ctx, n)
+	if w.early != "" {
+		err = errors.Join(err, w.m.Sent(ctx, sent.MsgID, w.early))
+	}
 	if w.after != nil {
 		return sent, w.after(err)
 	}
@@ -269,11 +273,12 @@ func TestAResultMayComeBeforeItsAnswer(t *testing.T) {
 	t.Parallel()
 	sqltest.Each(t, func(t *sqltest.T) {
 		w := open(t, nil)
+		w.early = "failed: system failed"
 		w.tell(t, "appt.booked")
-		require.NoError(t, w.m.Sent(t.Context(), 424242, "success"))
 		require.Equal(t, hospital.Invalid, hospital.KindOf(w.m.Sent(t.Context(), 0, "success")))
 		failed, err := w.m.Failed(t.Context(), 10)
 		require.NoError(t, err)
-		require.Empty(t, failed)
+		require.Len(t, failed, 1)
+		require.Equal(t, "rejected: not_delivered", failed[0].Failure)
 	})
 }
