@@ -17,8 +17,11 @@ const (
 	maxState    = 128 // bytes
 	scopeBase   = "snsapi_base"
 	scopeUser   = "snsapi_userinfo"
-	phoneCookie = "wechattest_openid"
 )
+
+// PhoneCookie tells [Platform.Open] whose phone a browser is: its value is an
+// openid. GET /_sim/login?openid=… sets it, and so may a page of the same host.
+const PhoneCookie = "wechattest_openid"
 
 // code is what a web login returns with.
 type code struct {
@@ -143,7 +146,7 @@ func (p *Platform) serveAuthorize(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	openID := ""
-	if cookie, err := r.Cookie(phoneCookie); err == nil {
+	if cookie, err := r.Cookie(PhoneCookie); err == nil {
 		openID = cookie.Value
 	}
 	var a authorization

@@ -35,6 +35,31 @@ type button struct {
 	Sub       []button `json:"sub_button"`
 }
 
+// MenuEntry is a button of the menu as the phone shows it.
+type MenuEntry struct {
+	Name string   `json:"name"`
+	Sub  []string `json:"sub,omitempty"` // the names of what it opens
+}
+
+// Menu returns the account's menu as the person sees it, none for somebody who
+// does not follow.
+func (f *Follower) Menu() []MenuEntry {
+	f.platform.mu.Lock()
+	defer f.platform.mu.Unlock()
+	entries := []MenuEntry{}
+	if !f.platform.users.rows[f.openID].Subscribed {
+		return entries
+	}
+	for _, b := range f.platform.menus.rows[""].Buttons {
+		entry := MenuEntry{Name: b.Name}
+		for _, s := range b.Sub {
+			entry.Sub = append(entry.Sub, s.Name)
+		}
+		entries = append(entries, entry)
+	}
+	return entries
+}
+
 // find returns the button of that name, at either level.
 func (m menu) find(name string) (button, bool) {
 	for _, b := range m.Buttons {

@@ -113,7 +113,7 @@ func (p *Platform) simLogin(w http.ResponseWriter, query url.Values) {
 		writeVerbError(w, err)
 		return
 	}
-	http.SetCookie(w, &http.Cookie{Name: phoneCookie, Value: f.openID, Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode}) //nolint:gosec // loopback has no TLS
+	http.SetCookie(w, &http.Cookie{Name: PhoneCookie, Value: f.openID, Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode}) //nolint:gosec // loopback has no TLS
 	p.write(w, encode(nil))
 }
 
