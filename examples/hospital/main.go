@@ -6,6 +6,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -38,8 +39,11 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 	if err != nil {
 		return err
 	}
-	if set.farOnly {
+	switch {
+	case set.farOnly:
 		return farOnly(ctx, set, stdout)
+	case set.serve:
+		return serve(ctx, set, stdout)
 	}
 	w, err := open(ctx, set)
 	if err != nil {
@@ -62,9 +66,11 @@ type settings struct {
 	now        time.Time // zero: the next working morning
 	lostAnswer bool
 
-	farOnly     bool
-	credentials string // folder, "" for none
-	ready       string // file, "" for none
+	serve           bool
+	addr, staffAddr string
+	farOnly         bool
+	credentials     string // folder, "" for none
+	ready           string // file, "" for none
 }
 
 // faultLostAnswer lets the HIS lose the answer to one confirmation.
@@ -80,6 +86,9 @@ const usage = `用法：go run ./examples/hospital [参数]
   -now 时间     业务时间从何时开始，如 "2026-11-23 07:30"
                 （默认下一个工作日 07:30）
   -fault 故障   lost-answer：当日挂号付款后，HIS 记了账却丢了回答
+  -serve        运行整个移动互联网医院：浏览器里的患者页面、工作人员台和模拟台
+  -addr 地址    患者页面和模拟台（默认 127.0.0.1:8080；仅用于 -serve）
+  -staff-addr 地址   工作人员台（默认 127.0.0.1:8081；仅用于 -serve）
   -far-only     只运行模拟的 HIS、微信和微信支付，供另一个进程里的服务连接
   -credentials 目录  把公众号和商户的凭据写到这里（仅用于 -far-only）
   -ready-file 文件   全部就绪后把各地址写进这个 JSON（仅用于 -far-only）
@@ -94,6 +103,9 @@ func parse(args []string, getenv func(string) string, stdout io.Writer) (setting
 	flags.StringVar(&set.db, "db", getenv("HOSPITAL_DB"), "")
 	flags.StringVar(&now, "now", "", "")
 	flags.StringVar(&fault, "fault", "", "")
+	flags.BoolVar(&set.serve, "serve", false, "")
+	flags.StringVar(&set.addr, "addr", "", "")
+	flags.StringVar(&set.staffAddr, "staff-addr", "", "")
 	flags.BoolVar(&set.farOnly, "far-only", false, "")
 	flags.StringVar(&set.credentials, "credentials", "", "")
 	flags.StringVar(&set.ready, "ready-file", "", "")
@@ -110,12 +122,19 @@ func parse(args []string, getenv func(string) string, stdout io.Writer) (setting
 		return set, errors.New("-data 是空的；请给一个目录，例如 -data hospital-data")
 	case fault != "" && fault != faultLostAnswer:
 		return set, fmt.Errorf("-fault %q 不存在；可用的是 %s", fault, faultLostAnswer)
+	case set.serve && (set.farOnly || fault != ""):
+		return set, errors.New("-serve 不能与 -far-only 或 -fault 同用")
+	case !set.serve && (set.addr != "" || set.staffAddr != ""):
+		return set, errors.New("-addr 和 -staff-addr 只能与 -serve 同用")
 	case set.farOnly && fault != "":
 		return set, errors.New("-fault 不能与 -far-only 同用；故障用 /_sim/fail 设置")
 	case !set.farOnly && (set.credentials != "" || set.ready != ""):
 		return set, errors.New("-credentials 和 -ready-file 只能与 -far-only 同用")
 	}
 	set.lostAnswer = fault == faultLostAnswer
+	if set.serve {
+		set.addr, set.staffAddr = cmp.Or(set.addr, "127.0.0.1:8080"), cmp.Or(set.staffAddr, "127.0.0.1:8081")
+	}
 	if set.db == "" {
 		set.db = filepath.Join(set.data, "hospital.db")
 	}

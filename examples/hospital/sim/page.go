@@ -101,16 +101,19 @@ func (p *Page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	p.routes.ServeHTTP(w, r)
 }
 
-// Text keeps a text message for the phone; the number is shown masked.
-func (p *Page) Text(_ context.Context, phone hospital.Phone, text string) error {
+// maxTexts is how many text messages the page shows.
+const maxTexts = 20
+
+// Text keeps a text message for the page; the number is shown masked.
+func (p *Page) Text(phone hospital.Phone, text string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.texts = append(p.texts, Text{At: p.config.Clock.Now(), To: phone.Masked(), Text: text})
-	return nil
+	p.texts = p.texts[max(0, len(p.texts)-maxTexts):]
 }
 
 func (p *Page) show(w http.ResponseWriter, _ *http.Request) {
-	http.SetCookie(w, &http.Cookie{ // the browser is this person's phone, at every simulator of this host
+	http.SetCookie(w, &http.Cookie{ //nolint:gosec // loopback has no TLS; the browser is this person's phone, at every simulator of this host
 		Name: wechattest.PhoneCookie, Value: p.config.Phone.OpenID(), Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode,
 	})
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
@@ -149,7 +152,7 @@ func (p *Page) state(w http.ResponseWriter, r *http.Request) {
 	}
 	slices.Sort(faults)
 	p.mu.Lock()
-	texts := slices.Clone(p.texts)
+	texts := append([]Text{}, p.texts...)
 	p.mu.Unlock()
 	answer(w, http.StatusOK, map[string]any{
 		"now": now.Format("2006-01-02 15:04"), "chat": p.config.Phone.Chat(), "menu": p.config.Phone.Menu(), "texts": texts,
@@ -199,7 +202,9 @@ func answer(w http.ResponseWriter, status int, content any) {
 	_ = json.NewEncoder(w).Encode(content) // a browser that is gone asks again
 }
 
-func (p *Page) say(ctx context.Context, o order) (any, error) { return nil, p.config.Phone.Say(ctx, o.Text) }
+func (p *Page) say(ctx context.Context, o order) (any, error) {
+	return nil, p.config.Phone.Say(ctx, o.Text)
+}
 
 func (p *Page) tap(ctx context.Context, o order) (any, error) {
 	address, err := p.config.Phone.Tap(ctx, o.Button)
