@@ -27,7 +27,7 @@ type audit struct {
 	Small    []string // targets below the size
 	Overflow int      // pixels wider than the window at 200 %
 	Wide     []string // what sticks out
-	Text     float64  // smallest text, px
+	Text     float64  // smallest text, px //nolint:forbidigo // pixels, not money
 }
 
 // inspect runs after axe.min.js. least is the size of a target in px; links
@@ -99,7 +99,7 @@ func TestEveryPageInABrowser(t *testing.T) {
 	ctx, cancel = chromedp.NewContext(ctx)
 	defer cancel()
 	require.NoError(t, chromedp.Do(ctx, chromedp.Navigate(server.URL))) // the browser lives as long as this context
-	for _, th := range themes() {
+	for _, th := range themes() {                                       //nolint:paralleltest // one browser: tabs in the background are throttled
 		for _, width := range []int64{320, 375} {
 			t.Run(fmt.Sprintf("%s %d", th.name, width), func(t *testing.T) {
 				tab, cancel := chromedp.NewContext(ctx)
@@ -120,7 +120,7 @@ func TestEveryPageInABrowser(t *testing.T) {
 }
 
 // least is the size of a tap target, px.
-func (th theme) least() float64 {
+func (th theme) least() float64 { //nolint:forbidigo // pixels, not money
 	if th.care {
 		return 60
 	}
@@ -147,7 +147,7 @@ func (th theme) judge(t *testing.T, name string, got audit) {
 	}
 }
 
-func look(ctx context.Context, t *testing.T, axe string, least float64) audit {
+func look(ctx context.Context, t *testing.T, axe string, least float64) audit { //nolint:forbidigo // pixels, not money
 	t.Helper()
 	const long = 30 * time.Second // one page on a busy machine
 	ctx, cancel := context.WithTimeout(ctx, long)

@@ -8,6 +8,8 @@ import (
 
 // build is one body in viewBox units: heights from head to foot and half
 // widths around the middle line.
+//
+//nolint:forbidigo // lengths of a drawing, not money
 type build struct {
 	headTop, headRX, headRY                     float64
 	neckH, neckW                                float64
@@ -35,14 +37,14 @@ const middle = 180
 
 // path writes commands: op is a path letter, xy are half widths (positive is
 // the figure's left side on the screen) and heights.
-func (p *pen) path(side float64, cmds ...any) {
+func (p *pen) path(side float64, cmds ...any) { //nolint:forbidigo // lengths of a drawing
 	x := true
 	for _, c := range cmds {
 		switch c := c.(type) {
 		case string:
 			p.b.WriteString(c)
 			x = true
-		case float64:
+		case float64: //nolint:forbidigo // lengths of a drawing
 			if x {
 				c = middle - side*c
 			}
@@ -126,7 +128,7 @@ func (b build) regions(side Side) []region {
 			"C", b.legX+b.ankleW+8, y+b.footH+2, b.legX-b.ankleW+2, y+b.footH+1, b.legX-b.ankleW-1, y+b.footH-3,
 			"C", b.legX-b.ankleW-3, y+b.footH-12, b.legX-b.ankleW, y+8, b.legX-b.ankleW, y)
 	})
-	trunk := func(top, topW, bottom, bottomW float64) string {
+	trunk := func(top, topW, bottom, bottomW float64) string { //nolint:forbidigo // lengths of a drawing
 		return shape(func(p *pen) {
 			m := (top + bottom) / 2
 			p.path(1, "M", topW, top, "C", topW, m, bottomW, m, bottomW, bottom, "L", -bottomW, bottom,

@@ -30,8 +30,10 @@ func fixtures() []Fixture {
 		{ID: "d2", Name: "李雪", Title: "主治医师", Department: "脾胃病科", Specialty: "肠易激综合征"},
 	}
 	schedule := func(id string, sale Sale, left int) ScheduleRow {
-		return ScheduleRow{ID: id, Doctor: "d1", Name: "周文明", Title: "主任医师", Department: "脾胃病科", Expert: true,
-			Specialty: "慢性胃炎、胃食管反流", Date: today.AddDays(1), Session: hospital.Morning, Fee: 2500, Sale: sale, Left: left}
+		return ScheduleRow{
+			ID: id, Doctor: "d1", Name: "周文明", Title: "主任医师", Department: "脾胃病科", Expert: true,
+			Specialty: "慢性胃炎、胃食管反流", Date: today.AddDays(1), Session: hospital.Morning, Fee: 2500, Sale: sale, Left: left,
+		}
 	}
 	stopped := schedule("s4", SaleStopped, 0)
 	stopped.Reason = "医生外出会诊,由李雪医生替诊"
@@ -40,8 +42,15 @@ func fixtures() []Fixture {
 	ordinary := schedule("s2", SaleOpen, hospital.Unlimited)
 	ordinary.Name, ordinary.Doctor, ordinary.Title, ordinary.Specialty, ordinary.Expert = "", "", "", "", false
 	schedules := []ScheduleRow{schedule("s1", SaleOpen, 12), ordinary, schedule("s3", SaleFull, 0), stopped, closed, schedule("s6", SaleOver, 0)}
-	days := []Day{{today, SaleOver}, {today.AddDays(1), SaleOpen}, {today.AddDays(2), SaleFull}, {today.AddDays(3), SaleStopped},
-		{today.AddDays(4), SaleNone}, {today.AddDays(5), SaleOpen}, {today.AddDays(6), SaleNotYet}}
+	days := []Day{
+		{today, SaleOver},
+		{today.AddDays(1), SaleOpen},
+		{today.AddDays(2), SaleFull},
+		{today.AddDays(3), SaleStopped},
+		{today.AddDays(4), SaleNone},
+		{today.AddDays(5), SaleOpen},
+		{today.AddDays(6), SaleNotYet},
+	}
 	slots := []SlotChoice{
 		{ID: "1", Start: at(1, 8, 0), End: at(1, 8, 30), Capacity: 5, Busy: BusyFull},
 		{ID: "2", Start: at(1, 8, 30), End: at(1, 9, 0), Left: 1, Capacity: 5, Busy: BusyHigh},
@@ -52,22 +61,31 @@ func fixtures() []Fixture {
 	}
 	figure := func(sex Sex, age Age, side Side) Figure { return Figure{sex, age, side} }
 	visit := func(s TodayState) TodayVisit {
-		return TodayVisit{State: s, Appointment: "a1", Order: "o1", Patient: "王*芳", Department: "脾胃病科", Doctor: "周文明",
-			Start: at(0, 9, 30), End: at(0, 10, 0), QueueNo: 12, Room: room, Amount: 2500, Deadline: at(0, 12, 15)}
+		return TodayVisit{
+			State: s, Appointment: "a1", Order: "o1", Patient: "王*芳", Department: "脾胃病科", Doctor: "周文明",
+			Start: at(0, 9, 30), End: at(0, 10, 0), QueueNo: 12, Room: room, Amount: 2500, Deadline: at(0, 12, 15),
+		}
 	}
 	confirm := func(rule PayRule) Confirm {
-		return Confirm{Clinic: clinic, Slot: "4", Start: at(1, 9, 30), End: at(1, 10, 0), Kind: hospital.Advance,
-			Patients: []PatientChoice{{ID: "p1", Name: "王*芳", Card: "尾号 1234", Selected: true}, {ID: "p2", Name: "王*宝", Card: "尾号 8812", Insured: true},
-				{ID: "p3", Name: "王*国", Card: "尾号 0031", Locked: true}},
+		return Confirm{
+			Clinic: clinic, Slot: "4", Start: at(1, 9, 30), End: at(1, 10, 0), Kind: hospital.Advance,
+			Patients: []PatientChoice{
+				{ID: "p1", Name: "王*芳", Card: "尾号 1234", Selected: true},
+				{ID: "p2", Name: "王*宝", Card: "尾号 8812", Insured: true},
+				{ID: "p3", Name: "王*国", Card: "尾号 0031", Locked: true},
+			},
 			Fees: []FeeLine{{"挂号费", 500}, {"诊查费", 2000}}, Total: 2500, Pay: rule, Within: 15 * time.Minute, Cancel: at(0, 23, 59),
-			Bring: []string{"请带身份证或医保卡、以往的检查结果"}, Key: "k1", Strikes: 1}
+			Bring: []string{"请带身份证或医保卡、以往的检查结果"}, Key: "k1", Strikes: 1,
+		}
 	}
 	refused := confirm(PayDesk)
 	refused.Problem, refused.Cancel = "同一天同科室只能约 1 个号。可在“我的挂号”里先取消已有的号。", time.Time{}
 	appointment := func(s Status) Appointment {
-		return Appointment{ID: "a1", Status: s, Patient: "王小芳", Card: "****1234", DepartmentID: "PWB", Department: "脾胃病科", Doctor: "周文明", Title: "主任医师",
+		return Appointment{
+			ID: "a1", Status: s, Patient: "王小芳", Card: "****1234", DepartmentID: "PWB", Department: "脾胃病科", Doctor: "周文明", Title: "主任医师",
 			Kind: hospital.Advance, Start: at(1, 9, 30), End: at(1, 10, 0), QueueNo: 12, Voucher: "G202611250012", Room: room, Location: "门诊楼 3 楼,出电梯右转",
-			Bring: []string{"身份证或医保卡", "近期的检查结果和正在吃的药"}, Ticket: "提前 20 分钟到 3 楼自助机取号", Fee: 2500, Rule: "wuxi2018 第 3 版"}
+			Bring: []string{"身份证或医保卡", "近期的检查结果和正在吃的药"}, Ticket: "提前 20 分钟到 3 楼自助机取号", Fee: 2500, Rule: "wuxi2018 第 3 版",
+		}
 	}
 	due, booked, back, off := appointment(StatusPayDue), appointment(StatusBooked), appointment(StatusRefunding), appointment(StatusStopped)
 	due.Order, due.Deadline, due.CanCancel = "o1", at(0, 12, 15), true
@@ -75,9 +93,11 @@ func fixtures() []Fixture {
 	back.Paid, back.Reason = 2500, "您取消了挂号"
 	off.Reason, off.Paid, off.Refunded = "医生外出会诊停诊,已付的费用已原路退回", 2500, 2500
 	bill := func(s BillStatus) Bill {
-		return Bill{ID: "b1", Status: s, Patient: "王小芳", Department: "脾胃病科", Doctor: "周文明", At: at(0, 10, 20),
+		return Bill{
+			ID: "b1", Status: s, Patient: "王小芳", Department: "脾胃病科", Doctor: "周文明", At: at(0, 10, 20),
 			Groups: []BillGroup{{"中成药费", []BillItem{{"香砂养胃丸", "2 盒", 3640}, {"胃苏颗粒", "1 盒", 4200}}, 7840}, {"检验费", []BillItem{{"碳13呼气试验", "", 15000}}, 15000}},
-			Amount: 22840, Total: 22840, Version: "q1", Key: "k1"}
+			Amount: 22840, Total: 22840, Version: "q1", Key: "k1",
+		}
 	}
 	changed, insured, paid, gone := bill(BillDue), bill(BillDue), bill(BillPaid), bill(BillRefunded)
 	changed.Changed = true
@@ -89,8 +109,10 @@ func fixtures() []Fixture {
 	}
 	person := PatientRow{ID: "p1", Name: "王*芳", IDNumber: "3202**********1234", Phone: "138****8000", Relation: "本人", Current: true}
 	locked := PatientRow{ID: "p3", Name: "王*国", IDNumber: "3202**********0031", Relation: "父母", Insured: true, Locked: true}
-	filled := Fields{Values: map[string]string{"name": "王小芳", "id_type": "id_card", "id_number": "32020019900101123", "relation": "子女", "child": "1", "phone": "13800138000"},
-		Errors: map[string]string{"id_number": "身份证号应为 18 位,请核对", "agree": "请先阅读并同意", "": "有 2 处需要修改"}}
+	filled := Fields{
+		Values: map[string]string{"name": "王小芳", "id_type": "id_card", "id_number": "32020019900101123", "relation": "子女", "child": "1", "phone": "13800138000"},
+		Errors: map[string]string{"id_number": "身份证号应为 18 位,请核对", "agree": "请先阅读并同意", "": "有 2 处需要修改"},
+	}
 	wrong := Fields{Errors: map[string]string{"code": "验证码不对或已过期,请核对"}}
 
 	var all []Fixture
@@ -102,24 +124,31 @@ func fixtures() []Fixture {
 	for _, s := range []TodayState{TodayPay, TodayArrived, TodayBill, TodayDone, TodayStopped} {
 		add("home-"+string(s), Home{Bound: true, Today: []TodayVisit{visit(s)}})
 	}
-	for _, f := range []Figure{figure(Male, Adult, Front), figure(Male, Adult, Back), figure(Female, Adult, Front), figure(Female, Adult, Back),
-		figure(Male, Child, Front), figure(Male, Child, Back)} {
+	for _, f := range []Figure{
+		figure(Male, Adult, Front), figure(Male, Adult, Back), figure(Female, Adult, Front), figure(Female, Adult, Back),
+		figure(Male, Child, Front), figure(Male, Child, Back),
+	} {
 		add("triage-"+string(f.Sex)+"-"+string(f.Age)+"-"+string(f.Side), TriageEntry{Figure: f})
 	}
 	add("triage-found", TriageEntry{Query: "wt", Hits: []Symptom{{ID: "1", Name: "胃痛", Part: "upper-abdomen"}}})
 	add("triage-nothing", TriageEntry{Query: "xyz"})
-	groups := []SymptomGroup{{"正中(胃脘)", []Symptom{{ID: "1", Name: "胃痛", Checked: true}, {ID: "2", Name: "反酸烧心"}, {ID: "3", Name: "饭后饱胀"}, {ID: "4", Name: "恶心呕吐"}}},
-		{"右上", []Symptom{{ID: "5", Name: "右上腹胀痛"}, {ID: "6", Name: "皮肤眼睛发黄"}}}}
+	groups := []SymptomGroup{
+		{"正中(胃脘)", []Symptom{{ID: "1", Name: "胃痛", Checked: true}, {ID: "2", Name: "反酸烧心"}, {ID: "3", Name: "饭后饱胀"}, {ID: "4", Name: "恶心呕吐"}}},
+		{"右上", []Symptom{{ID: "5", Name: "右上腹胀痛"}, {ID: "6", Name: "皮肤眼睛发黄"}}},
+	}
 	add("triage-part", TriagePart{Part: "upper-abdomen", Label: "上腹部", Groups: groups})
 	add("triage-part-problem", TriagePart{Figure: figure(Male, Child, Front), Part: "upper-abdomen", Label: "上腹部", Groups: groups, Problem: "请至少选择一项"})
 	add("triage-result", TriageResult{Part: "upper-abdomen", Chosen: []string{"胃痛", "反酸烧心"}, Advice: []Advice{
 		{Department: "PWB", Name: "脾胃病科", Location: "门诊楼 3 楼", Reasons: []string{"“胃痛”多由脾胃病科诊治", "“反酸烧心”多由脾胃病科诊治"}, Next: today.AddDays(1), Left: 12, Doctors: doctors},
-		{Name: "普外科", Reasons: []string{"疼痛持续或加重时需要排除外科情况"}}}})
+		{Name: "普外科", Reasons: []string{"疼痛持续或加重时需要排除外科情况"}},
+	}})
 	add("triage-result-none", TriageResult{})
 	add("triage-emergency", TriageEmergency{Call120: true, Reasons: []string{"胸痛并向左肩放射"}})
 	add("triage-emergency-go", TriageEmergency{})
-	deps := []DepartmentGroup{{"中医内科", []DepartmentRow{{"PWB", "脾胃病科", "门诊楼 3 楼", 28, true}, {"FEI", "肺病科", "门诊楼 3 楼", hospital.Unlimited, true}}},
-		{"外科", []DepartmentRow{{ID: "GU", Name: "骨伤科"}}}}
+	deps := []DepartmentGroup{
+		{"中医内科", []DepartmentRow{{"PWB", "脾胃病科", "门诊楼 3 楼", 28, true}, {"FEI", "肺病科", "门诊楼 3 楼", hospital.Unlimited, true}}},
+		{"外科", []DepartmentRow{{ID: "GU", Name: "骨伤科"}}},
+	}
 	add("departments", Departments{Groups: deps, Recent: doctors[:1], Opening: at(1, 7, 0), Furthest: today.AddDays(8)})
 	add("departments-today", Departments{Groups: deps, Today: true, Stale: true})
 	add("departments-found", Departments{Query: "pw", Groups: deps[:1], Doctors: doctors})
@@ -162,8 +191,10 @@ func fixtures() []Fixture {
 	add("appointment-pay-due", due)
 	add("appointment-refunding", back)
 	add("appointment-stopped", off)
-	for _, s := range []Status{StatusHolding, StatusConfirming, StatusArrived, StatusFulfilled, StatusCancelling, StatusCancelled, StatusRefunded,
-		StatusRefundManual, StatusNoShow, StatusExpired, StatusRefused, StatusManual} {
+	for _, s := range []Status{
+		StatusHolding, StatusConfirming, StatusArrived, StatusFulfilled, StatusCancelling, StatusCancelled, StatusRefunded,
+		StatusRefundManual, StatusNoShow, StatusExpired, StatusRefused, StatusManual,
+	} {
 		add("appointment-"+string(s), appointment(s))
 	}
 	add("cancel", CancelConfirm{ID: "a1", Department: "脾胃病科", Doctor: "周文明", Patient: "王*芳", Start: at(1, 9, 30), End: at(1, 10, 0), Refund: 2500, Key: "k1"})
@@ -201,10 +232,22 @@ func fixtures() []Fixture {
 	add("help", Help{})
 	add("help-own", Help{Questions: []Question{{"停车场在哪里?", "门诊楼地下一层。"}}})
 	add("policy", Policy{Title: "个人信息使用告知", Version: "2026-01", From: today, Paragraphs: []string{"我们只为挂号、缴费和通知使用您的信息。", "您可以随时解除绑定。"}})
-	for _, s := range []State{{Kind: StateUnfollowed, QR: "data:image/gif;base64,R0lGODlhAQABAAAAACw="}, {Kind: StateUnbound}, {Kind: StateExpired, Retry: "/appointments"}, {Kind: StateSnapshot},
-		{Kind: StateOutside}, {Kind: StateUnavailable, What: "挂号系统", Retry: "/departments"}, {Kind: StateMaintenance, Until: at(0, 13, 0)},
-		{Kind: StateLocked, Reason: "一年内失约 3 次", Until: at(60, 0, 0)}, {Kind: StateNoData, What: "报告"}, {Kind: StateNotFound},
-		{Kind: StateTooFast, After: 8 * time.Second}, {Kind: StateSlow}, {Kind: StateForbidden}, {Kind: StateError, Reason: "E-4821"}} {
+	for _, s := range []State{
+		{Kind: StateUnfollowed, QR: "data:image/gif;base64,R0lGODlhAQABAAAAACw="},
+		{Kind: StateUnbound},
+		{Kind: StateExpired, Retry: "/appointments"},
+		{Kind: StateSnapshot},
+		{Kind: StateOutside},
+		{Kind: StateUnavailable, What: "挂号系统", Retry: "/departments"},
+		{Kind: StateMaintenance, Until: at(0, 13, 0)},
+		{Kind: StateLocked, Reason: "一年内失约 3 次", Until: at(60, 0, 0)},
+		{Kind: StateNoData, What: "报告"},
+		{Kind: StateNotFound},
+		{Kind: StateTooFast, After: 8 * time.Second},
+		{Kind: StateSlow},
+		{Kind: StateForbidden},
+		{Kind: StateError, Reason: "E-4821"},
+	} {
 		add("state-"+string(s.Kind), s)
 	}
 	return all

@@ -25,45 +25,116 @@ func (l Links) to(parts ...string) string {
 	return b.String()
 }
 
-func (l Links) Home() string            { return l.prefix + "/" }
-func (l Links) Login() string           { return l.to("login") }
-func (l Links) Callback() string        { return l.to("oauth", "callback") }
-func (l Links) Triage() string          { return l.to("triage") }
-func (l Links) TriageResult() string    { return l.to("triage", "result") }
-func (l Links) TriageEmergency() string { return l.to("triage", "emergency") }
-func (l Links) Departments() string     { return l.to("departments") }
-func (l Links) Doctors() string         { return l.to("doctors") }
-func (l Links) Book() string            { return l.to("book") }
-func (l Links) Appointments() string    { return l.to("appointments") }
-func (l Links) Bills() string           { return l.to("bills") }
-func (l Links) Patients() string        { return l.to("patients") }
-func (l Links) Bind() string            { return l.to("bind") }
-func (l Links) Messages() string        { return l.to("messages") }
-func (l Links) Me() string              { return l.to("me") }
-func (l Links) Mode() string            { return l.to("me", "mode") }
-func (l Links) Notices() string         { return l.to("me", "notices") }
-func (l Links) Help() string            { return l.to("help") }
-func (l Links) Policy() string          { return l.to("policy") }
+// Home is a path of the patient's side.
+func (l Links) Home() string { return l.prefix + "/" }
 
-func (l Links) Department(id string) string  { return l.to("departments", id) }
-func (l Links) Doctor(id string) string      { return l.to("doctors", id) }
-func (l Links) Schedule(id string) string    { return l.to("schedules", id) }
-func (l Links) Pay(order string) string      { return l.to("orders", order, "pay") }
-func (l Links) Prepay(order string) string   { return l.to("orders", order, "prepay") }
-func (l Links) PayResult(o string) string    { return l.to("orders", o, "result") }
-func (l Links) PayState(o string) string     { return l.to("orders", o, "state") }
+// Login is a path of the patient's side.
+func (l Links) Login() string { return l.to("login") }
+
+// Callback is a path of the patient's side.
+func (l Links) Callback() string { return l.to("oauth", "callback") }
+
+// Triage is a path of the patient's side.
+func (l Links) Triage() string { return l.to("triage") }
+
+// TriageResult is a path of the patient's side.
+func (l Links) TriageResult() string { return l.to("triage", "result") }
+
+// TriageEmergency is a path of the patient's side.
+func (l Links) TriageEmergency() string { return l.to("triage", "emergency") }
+
+// Departments is a path of the patient's side.
+func (l Links) Departments() string { return l.to("departments") }
+
+// Doctors is a path of the patient's side.
+func (l Links) Doctors() string { return l.to("doctors") }
+
+// Book is a path of the patient's side.
+func (l Links) Book() string { return l.to("book") }
+
+// Appointments is a path of the patient's side.
+func (l Links) Appointments() string { return l.to("appointments") }
+
+// Bills is a path of the patient's side.
+func (l Links) Bills() string { return l.to("bills") }
+
+// Patients is a path of the patient's side.
+func (l Links) Patients() string { return l.to("patients") }
+
+// Bind is a path of the patient's side.
+func (l Links) Bind() string { return l.to("bind") }
+
+// Messages is a path of the patient's side.
+func (l Links) Messages() string { return l.to("messages") }
+
+// Me is a path of the patient's side.
+func (l Links) Me() string { return l.to("me") }
+
+// Mode is a path of the patient's side.
+func (l Links) Mode() string { return l.to("me", "mode") }
+
+// Notices is a path of the patient's side.
+func (l Links) Notices() string { return l.to("me", "notices") }
+
+// Help is a path of the patient's side.
+func (l Links) Help() string { return l.to("help") }
+
+// Policy is a path of the patient's side.
+func (l Links) Policy() string { return l.to("policy") }
+
+// Department is a path of the patient's side.
+func (l Links) Department(id string) string { return l.to("departments", id) }
+
+// Doctor is a path of the patient's side.
+func (l Links) Doctor(id string) string { return l.to("doctors", id) }
+
+// Schedule is a path of the patient's side.
+func (l Links) Schedule(id string) string { return l.to("schedules", id) }
+
+// Pay is a path of the patient's side.
+func (l Links) Pay(order string) string { return l.to("orders", order, "pay") }
+
+// Prepay is a path of the patient's side.
+func (l Links) Prepay(order string) string { return l.to("orders", order, "prepay") }
+
+// PayResult is a path of the patient's side.
+func (l Links) PayResult(o string) string { return l.to("orders", o, "result") }
+
+// PayState is a path of the patient's side.
+func (l Links) PayState(o string) string { return l.to("orders", o, "state") }
+
+// Appointment is a path of the patient's side.
 func (l Links) Appointment(id string) string { return l.to("appointments", id) }
-func (l Links) Cancel(id string) string      { return l.to("appointments", id, "cancel") }
-func (l Links) Bill(id string) string        { return l.to("bills", id) }
-func (l Links) PayBill(id string) string     { return l.to("bills", id, "pay") }
-func (l Links) Patient(id string) string     { return l.to("patients", id) }
-func (l Links) UsePatient(id string) string  { return l.to("patients", id, "use") }
-func (l Links) Unbind(id string) string      { return l.to("patients", id, "unbind") }
-func (l Links) BindCode(ref string) string   { return l.to("bind", ref) }
-func (l Links) BindSend(ref string) string   { return l.to("bind", ref, "send") }
+
+// Cancel is a path of the patient's side.
+func (l Links) Cancel(id string) string { return l.to("appointments", id, "cancel") }
+
+// Bill is a path of the patient's side.
+func (l Links) Bill(id string) string { return l.to("bills", id) }
+
+// PayBill is a path of the patient's side.
+func (l Links) PayBill(id string) string { return l.to("bills", id, "pay") }
+
+// Patient is a path of the patient's side.
+func (l Links) Patient(id string) string { return l.to("patients", id) }
+
+// UsePatient is a path of the patient's side.
+func (l Links) UsePatient(id string) string { return l.to("patients", id, "use") }
+
+// Unbind is a path of the patient's side.
+func (l Links) Unbind(id string) string { return l.to("patients", id, "unbind") }
+
+// BindCode is a path of the patient's side.
+func (l Links) BindCode(ref string) string { return l.to("bind", ref) }
+
+// BindSend is a path of the patient's side.
+func (l Links) BindSend(ref string) string { return l.to("bind", ref, "send") }
+
+// BindCreate is a path of the patient's side.
 func (l Links) BindCreate(ref string) string { return l.to("bind", ref, "new") }
 
 // Confirm is the page before a booking.
+// Confirm is a path of the patient's side.
 func (l Links) Confirm(schedule, slot string) string { return l.to("schedules", schedule, slot) }
 
 // TriagePart is the page of one region of the figure.
@@ -72,6 +143,7 @@ func (l Links) TriagePart(part string, f Figure) string {
 }
 
 // Body is the body map with one figure.
+// Body is a path of the patient's side.
 func (l Links) Body(f Figure) string { return l.Triage() + f.query() }
 
 // LoginTo is the login that comes back to path, which must be one of ours.
@@ -80,6 +152,7 @@ func (l Links) LoginTo(path string) string {
 }
 
 // Asset is the path of a file of [Pages.Assets] by its hashed name.
+// Asset is a path of the patient's side.
 func (l Links) Asset(name string) string { return l.to("assets", name) }
 
 func (f Figure) query() string {

@@ -32,7 +32,7 @@ type Config struct {
 	Prefix string
 	// Now is business time, for 今天, 明天 and countdowns; nil is time.Now.
 	Now func() time.Time
-	// Warn is told what was mended or failed without stopping: a brand colour
+	// Warn is told what was mended or failed without stopping: a brand color
 	// that was too light to read, a page that could not be made. It is never
 	// told what a page holds. nil discards.
 	Warn func(string)
@@ -46,7 +46,7 @@ type Hospital struct {
 	Address   string
 	Emergency string // where the emergency department is: "急诊楼 1 楼,24 小时"
 	Account   string // name of the Official Account; "" is Name
-	Brand     string // "#0B6E69"; "" is ours. Too light a colour is darkened
+	Brand     string // "#0B6E69"; "" is ours. Too light a color is darkened
 }
 
 // Pages renders the pages of one hospital.
@@ -84,11 +84,11 @@ func New(c Config) (*Pages, error) {
 	}
 	p := &Pages{hospital: c.Hospital, links: NewLinks(c.Prefix), now: c.Now, warn: c.Warn}
 	files := layers{c.Overlay, embedded}
-	colours, err := paletteOf(c.Hospital.Brand, c.Warn)
+	colors, err := paletteOf(c.Hospital.Brand, c.Warn)
 	if err != nil {
 		return nil, err
 	}
-	if p.assets, err = readAssets(files, colours); err != nil {
+	if p.assets, err = readAssets(files, colors); err != nil {
 		return nil, err
 	}
 	if p.templates, err = p.parse(files); err != nil {

@@ -102,8 +102,10 @@ func TestEveryPageIsWellMade(t *testing.T) {
 				body := show(p, f, care, false).Body
 				doc, err := goquery.NewDocumentFromReader(body)
 				require.NoError(t, err)
-				for q, n := range map[string]int{"h1": 1, "main": 1, "header": 1, "title": 1, `html[lang="zh-CN"]`: 1, `a.skip[href="#main"]`: 1,
-					"[style], style": 0, "script:not([src])": 0, "[onclick], [onload], [onsubmit]": 0} {
+				for q, n := range map[string]int{
+					"h1": 1, "main": 1, "header": 1, "title": 1, `html[lang="zh-CN"]`: 1, `a.skip[href="#main"]`: 1,
+					"[style], style": 0, "script:not([src])": 0, "[onclick], [onload], [onsubmit]": 0,
+				} {
 					require.Equal(t, n, doc.Find(q).Length(), q)
 				}
 				require.Equal(t, care, doc.Find("body").HasClass("care"))

@@ -27,10 +27,11 @@ type Frame struct {
 	Here  string // the path of this page with its query, to come back to after a change of mode; "" is home
 }
 
-// Tone says how a notice, tag or flash is meant. It is never told by colour
+// Tone says how a notice, tag or flash is meant. It is never told by color
 // alone: the text says it too.
 type Tone string
 
+// The tones.
 const (
 	ToneOK     Tone = "ok"
 	ToneWarn   Tone = "warn"
@@ -58,6 +59,7 @@ func (Home) file() string { return "home" }
 // TodayState is what today's card asks the patient to do.
 type TodayState string
 
+// The states of today's card.
 const (
 	TodayPay     TodayState = "pay"     // 待支付
 	TodayUpcome  TodayState = "upcome"  // 已预约, go there and take the ticket
@@ -83,13 +85,16 @@ type TodayVisit struct {
 	Deadline    time.Time    // TodayPay
 }
 
-// Sex, Age and Side choose the figure of the body map.
-type (
-	Sex  string
-	Age  string
-	Side string
-)
+// Sex chooses the figure of the body map.
+type Sex string
 
+// Age chooses the figure of the body map.
+type Age string
+
+// Side is the side of the figure that is shown.
+type Side string
+
+// What a Figure may show.
 const (
 	Male   Sex = "m"
 	Female Sex = "f"
@@ -234,6 +239,7 @@ type Day struct {
 // Sale says whether a number can be had.
 type Sale string
 
+// The states of a sale.
 const (
 	SaleOpen    Sale = "open"    // 有号
 	SaleFull    Sale = "full"    // 约满
@@ -344,6 +350,7 @@ type SlotChoice struct {
 // Busy is how full a segment is.
 type Busy string
 
+// How full a segment may be.
 const (
 	BusyLow    Busy = "low"    // 较空
 	BusyMedium Busy = "medium" // 适中
@@ -376,6 +383,7 @@ func (Confirm) file() string { return "confirm" }
 // PayRule is when and where the fee is paid.
 type PayRule string
 
+// When a fee may be due.
 const (
 	PayBefore PayRule = "before" // now, the number is held until then
 	PayAfter  PayRule = "after"  // online until the visit or at the desk
@@ -418,7 +426,7 @@ func (Pay) file() string { return "pay" }
 
 // PaySheet is the JSON answer of Links.Prepay: the argument of
 // getBrandWCPayRequest, or Message with an error status.
-// API: WeixinJSBridge getBrandWCPayRequest — pay.weixin.qq.com/doc/v3/merchant/4012791857
+// API: WeixinJSBridge getBrandWCPayRequest — pay.weixin.qq.com/doc/v3/merchant/4012791857.
 type PaySheet struct {
 	AppID     string `json:"appId,omitempty"`
 	TimeStamp string `json:"timeStamp,omitempty"` // Unix seconds
@@ -447,6 +455,7 @@ func (PayResult) file() string { return "pay_result" }
 // PayState is how far a payment is, for its payer.
 type PayState string
 
+// The states of a payment.
 const (
 	PayChecking  PayState = "checking"  // 支付确认中
 	PayPaid      PayState = "paid"      // done and delivered
@@ -466,6 +475,7 @@ type PayPoll struct {
 // money in one word.
 type Status string
 
+// The states of an appointment.
 const (
 	StatusHolding      Status = "holding"       // 挂号中
 	StatusPayDue       Status = "pay_due"       // 待支付
@@ -560,6 +570,7 @@ func (CancelConfirm) file() string { return "cancel" }
 // BillTab is one tab of 我的账单.
 type BillTab string
 
+// The tabs of the bills.
 const (
 	BillsDue      BillTab = "due"
 	BillsPaid     BillTab = "paid"
@@ -588,6 +599,7 @@ type BillRow struct {
 // BillStatus is how a bill stands.
 type BillStatus string
 
+// The states of a bill.
 const (
 	BillDue       BillStatus = "due"       // 待缴费
 	BillPaying    BillStatus = "paying"    // 支付确认中
@@ -797,6 +809,7 @@ func (State) file() string { return "state" }
 // StateKind names a global state.
 type StateKind string
 
+// The global states.
 const (
 	StateUnfollowed  StateKind = "unfollowed"  // 未关注
 	StateUnbound     StateKind = "unbound"     // 未绑定就诊人

@@ -7,10 +7,10 @@ import (
 	"strings"
 )
 
-// rgb is a colour, each part 0 to 1, in sRGB.
-type rgb [3]float64
+// rgb is a color, each part 0 to 1, in sRGB.
+type rgb [3]float64 //nolint:forbidigo // light, not money
 
-func parseColour(s string) (rgb, bool) {
+func parseColor(s string) (rgb, bool) {
 	var c rgb
 	if len(s) != 7 || s[0] != '#' {
 		return c, false
@@ -20,7 +20,7 @@ func parseColour(s string) (rgb, bool) {
 		if err != nil {
 			return c, false
 		}
-		c[i] = float64(n) / 255
+		c[i] = float64(n) / 255 //nolint:forbidigo // light, not money
 	}
 	return c, true
 }
@@ -30,7 +30,7 @@ func (c rgb) String() string {
 }
 
 // mix moves c towards other by share (0 to 1).
-func (c rgb) mix(other rgb, share float64) rgb {
+func (c rgb) mix(other rgb, share float64) rgb { //nolint:forbidigo // light, not money
 	for i := range c {
 		c[i] += (other[i] - c[i]) * share
 	}
@@ -38,7 +38,7 @@ func (c rgb) mix(other rgb, share float64) rgb {
 }
 
 // luminance is the relative luminance of WCAG 2.2.
-func (c rgb) luminance() float64 {
+func (c rgb) luminance() float64 { //nolint:forbidigo // light, not money
 	for i, v := range c {
 		if v <= 0.04045 {
 			c[i] = v / 12.92
@@ -50,12 +50,12 @@ func (c rgb) luminance() float64 {
 }
 
 // contrast is the ratio of WCAG 2.2, 1 to 21.
-func contrast(a, b rgb) float64 {
+func contrast(a, b rgb) float64 { //nolint:forbidigo // light, not money
 	x, y := a.luminance(), b.luminance()
 	return (max(x, y) + 0.05) / (min(x, y) + 0.05)
 }
 
-// palette is what the brand colour decides in both themes.
+// palette is what the brand color decides in both themes.
 type palette struct {
 	brand, tint, dark, darkTint, darkInk string
 }
@@ -68,13 +68,13 @@ func ownPalette() palette {
 // readable is the contrast text needs (WCAG 2.2, 1.4.3, AA).
 const readable = 4.5
 
-// paletteOf makes the palette of a hospital's colour. A colour on which white
+// paletteOf makes the palette of a hospital's color. A color on which white
 // text cannot be read is darkened until it can.
 func paletteOf(brand string, warn func(string)) (palette, error) {
 	if brand == "" || strings.EqualFold(brand, ownPalette().brand) {
 		return ownPalette(), nil
 	}
-	given, ok := parseColour(brand)
+	given, ok := parseColor(brand)
 	if !ok {
 		return palette{}, invalid("bad_brand", "Hospital.Brand: want #RRGGBB", nil)
 	}
@@ -85,14 +85,14 @@ func paletteOf(brand string, warn func(string)) (palette, error) {
 		light = light.mix(black, 0.04)
 	}
 	if light != given {
-		warn("brand colour " + given.String() + " is too light to read: darkened to " + light.String())
+		warn("brand color " + given.String() + " is too light to read: darkened to " + light.String())
 	}
 	dark := given
 	darkTint := night.mix(given, 0.12)
 	for contrast(dark, night) < 6 || contrast(dark, darkTint) < readable {
 		dark = dark.mix(white, 0.04)
 	}
-	return palette{light.String(), tint.String(), dark.String(), darkTint.String(), rgb(dark).mix(black, 0.9).String()}, nil
+	return palette{light.String(), tint.String(), dark.String(), darkTint.String(), dark.mix(black, 0.9).String()}, nil
 }
 
 // into writes the palette into the stylesheet in place of ours.
