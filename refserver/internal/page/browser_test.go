@@ -27,7 +27,7 @@ type audit struct {
 	Small    []string // targets below the size
 	Overflow int      // pixels wider than the window at 200 %
 	Wide     []string // what sticks out
-	Text     float64  // smallest text, px //nolint:forbidigo // pixels, not money
+	Text     float64  //nolint:forbidigo // smallest text, in pixels
 }
 
 // inspect runs after axe.min.js. least is the size of a target in px; links
