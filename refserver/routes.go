@@ -104,7 +104,7 @@ func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
 func (s *Server) serve(to route) http.Handler {
 	guard := http.NewCrossOriginProtection()
 	guard.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		(&visit{s: s, w: w, r: r}).fail(forbidden("cross_origin"))
+		(&visit{s: s, w: w, r: r}).fail(forbidden("cross_origin")) //nolint:contextcheck // a visit reads the context of its request
 	}))
 	return guard.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		header := w.Header()
@@ -116,8 +116,8 @@ func (s *Server) serve(to route) http.Handler {
 			header.Set("Strict-Transport-Security", "max-age=31536000")
 		}
 		v := &visit{s: s, w: w, r: r, now: s.config.Now()}
-		if err := v.admit(to); err != nil {
-			v.fail(err)
+		if err := v.admit(to); err != nil { //nolint:contextcheck // a visit reads the context of its request
+			v.fail(err) //nolint:contextcheck // a visit reads the context of its request
 			return
 		}
 		if v.tooFast(to) {
@@ -125,22 +125,22 @@ func (s *Server) serve(to route) http.Handler {
 			s.pages.Render(w, r, http.StatusTooManyRequests, page.Frame{Care: v.readCookie("care") == "1"}, page.State{Kind: page.StateTooFast, After: 10 * time.Second})
 			return
 		}
-		if v.turnedAway(to) {
+		if v.turnedAway(to) { //nolint:contextcheck // a visit reads the context of its request
 			return
 		}
 		if r.Method == http.MethodPost {
 			r.Body = http.MaxBytesReader(w, r.Body, maxForm)
 			if err := r.ParseForm(); err != nil {
-				v.fail(forbidden("bad_form"))
+				v.fail(forbidden("bad_form")) //nolint:contextcheck // a visit reads the context of its request
 				return
 			}
 			if to.need != anybody && !v.tokenFits(v.form().Get("token")) {
-				v.fail(forbidden("bad_token"))
+				v.fail(forbidden("bad_token")) //nolint:contextcheck // a visit reads the context of its request
 				return
 			}
 		}
 		if err := to.do(v); err != nil {
-			v.fail(err)
+			v.fail(err) //nolint:contextcheck // a visit reads the context of its request
 		}
 	}))
 }

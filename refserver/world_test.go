@@ -258,7 +258,7 @@ func (p *phone) send(method, address string, form url.Values, header ...string) 
 		r.Header.Set(header[i], header[i+1])
 	}
 	p.later(time.Second)
-	answer, err := p.browser.Do(r) //nolint:bodyclose // read closes it
+	answer, err := p.browser.Do(r)
 	require.NoError(p, err)
 	return answer
 }

@@ -13,10 +13,10 @@ import (
 )
 
 const (
-	codeLife    = 5 * time.Minute
-	maxState    = 128 // bytes
-	scopeBase   = "snsapi_base"
-	scopeUser   = "snsapi_userinfo"
+	codeLife  = 5 * time.Minute
+	maxState  = 128 // bytes
+	scopeBase = "snsapi_base"
+	scopeUser = "snsapi_userinfo"
 )
 
 // PhoneCookie tells [Platform.Open] whose phone a browser is: its value is an

@@ -233,7 +233,7 @@ func TestALateRequestIsWaitedFor(t *testing.T) {
 func TestMoneyEndsInSettledOrRefunded(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(40) {
-		random := rand.New(rand.NewPCG(seed, 1)) //nolint:gosec // a test repeats
+		random := rand.New(rand.NewPCG(seed, 1))
 		w := open(t, sqltest.On(t, sqldb.SQLite)())
 		for range 1 + random.IntN(6) {
 			op := []histest.Op{histest.OpSettle, histest.OpReverse, histest.OpFindPayment}[random.IntN(3)]

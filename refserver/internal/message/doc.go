@@ -1,4 +1,4 @@
-// Package message tells patients what happened: one catalogue of scenes, an
+// Package message tells patients what happened: one catalog of scenes, an
 // in-app message always, a WeChat notice where the user can be reached, and a
 // text message where that is configured and the notice cannot arrive.
 //

@@ -225,7 +225,7 @@ func TestAWorkerKilledBetweenSendAndCommitDoesNotSendTwice(t *testing.T) {
 			return sqldb.AppendEvents(tx, []hospital.Event{{Kind: "appt.booked", ID: "A1"}}, w.Now())
 		}))
 		_, err := w.m.Advance(ctx)
-		require.True(t, errors.Is(err, context.Canceled), "%v", err)
+		require.ErrorIs(t, err, context.Canceled, "%v", err)
 		require.Equal(t, 1, w.cards(t))
 		w.after = nil
 		require.Eventually(t, func() bool {
@@ -241,7 +241,7 @@ func TestAWorkerKilledBetweenSendAndCommitDoesNotSendTwice(t *testing.T) {
 func TestWhoDoesNotFollowGetsATextMessage(t *testing.T) {
 	t.Parallel()
 	sqltest.Each(t, func(t *sqltest.T) {
-		w := open(t, func(c *message.Config) { c.Texter = c.WeChat.(message.Texter) })
+		w := open(t, func(c *message.Config) { c.Texter = c.WeChat.(message.Texter) }) //nolint:errcheck // both are the same simulated phone
 		require.NoError(t, w.phone.Unfollow(t.Context()))
 		w.tell(t, "appt.booked")
 		w.advance(t)

@@ -59,13 +59,13 @@ func scenes(kind string, f Fact) (Scene, bool) {
 	case "order.delivered":
 		return BillPaid, f.Purpose == hospital.ForBill
 	}
-	_, ok := catalogue[Scene(kind)]
+	_, ok := catalog[Scene(kind)]
 	return Scene(kind), ok
 }
 
 // mayTell reports whether an event can become a message at all.
 func mayTell(kind string) bool {
-	_, ok := catalogue[Scene(kind)]
+	_, ok := catalog[Scene(kind)]
 	return ok || kind == "order.refunded" || kind == "order.delivered"
 }
 
@@ -76,7 +76,7 @@ type words struct {
 	calm  bool   // may wait for the end of the quiet hours
 }
 
-var catalogue = map[Scene]words{ //nolint:gochecknoglobals // an immutable table
+var catalog = map[Scene]words{ //nolint:gochecknoglobals // an immutable table
 	Booked:      {"预约成功", "{patient}已预约{time}的{department}，就诊序号{number}。来不了请提前取消。", "来不了请提前取消", false},
 	PayDue:      {"请尽快支付", "{patient}{time}的{department}号源已为您保留，请在{until}前支付{amount}，逾期号源将释放。", "逾期号源将释放，请尽快支付", false},
 	Cancelled:   {"预约已取消", "{patient}{time}的{department}预约已取消。如需就诊请重新预约；已付款的会原路退回。", "如需就诊请重新预约", false},
@@ -104,7 +104,7 @@ func (m *Messenger) values(scene Scene, f Fact) map[string]string {
 		department = alias
 	}
 	v := map[string]string{
-		"title": catalogue[scene].title, "note": catalogue[scene].note, "patient": f.Patient.Masked(), "department": department,
+		"title": catalog[scene].title, "note": catalog[scene].note, "patient": f.Patient.Masked(), "department": department,
 		"doctor": f.Doctor, "time": moment(f.Start), "until": moment(f.Until), "place": f.Place, "number": strconv.Itoa(f.Number),
 		"amount": f.Amount.String(), "now": moment(m.cfg.Now()),
 	}

@@ -10,7 +10,7 @@ import (
 )
 
 func (t Template) check(scene Scene) string {
-	if _, ok := catalogue[scene]; !ok {
+	if _, ok := catalog[scene]; !ok {
 		return "no such scene"
 	}
 	if t.ID == "" || len(t.Fields) == 0 {

@@ -71,8 +71,8 @@ func (m *Messenger) write(ctx context.Context, job sqldb.Leased) (func(*sqldb.Tx
 }
 
 const (
-	eveningHour = 18 // of the day before
-	twoHours    = 2 * time.Hour
+	eveningHour  = 18 // of the day before
+	reminderLead = 2 * time.Hour
 )
 
 // plan writes the reminders of an appointment, as far as their time is to come.
@@ -80,7 +80,7 @@ func (m *Messenger) plan(tx *sqldb.Tx, object string, start time.Time) error {
 	now := m.cfg.Now()
 	for scene, at := range map[Scene]time.Time{
 		ReminderD1: hospital.DateOf(start).AddDays(-1).At(eveningHour, 0),
-		ReminderH2: start.Add(-twoHours),
+		ReminderH2: start.Add(-reminderLead),
 	} {
 		if start.IsZero() || !at.After(now) {
 			continue
@@ -124,7 +124,7 @@ func (m *Messenger) insert(tx *sqldb.Tx, event string, scene Scene, object strin
 		}
 	}
 	at := now
-	if catalogue[scene].calm {
+	if catalog[scene].calm {
 		at = m.awake(now)
 	}
 	if late := scene == ReminderD1 || scene == ReminderH2; late && !at.Before(f.Start) {
@@ -136,7 +136,7 @@ func (m *Messenger) insert(tx *sqldb.Tx, event string, scene Scene, object strin
 			state, channel, send_key, turn, first_try, tries, tried_at, msgid, failure)
 			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0, $10, $11, $12, 1, 0, 0, 0, '', '')
 			ON CONFLICT (event, scene, recipient) DO NOTHING`,
-			id, event, string(scene), string(user), object, catalogue[scene].title, fill(catalogue[scene].body, values), string(fields),
+			id, event, string(scene), string(user), object, catalog[scene].title, fill(catalog[scene].body, values), string(fields),
 			sqldb.Millis(now), state, channel, id)
 		if err != nil {
 			return err

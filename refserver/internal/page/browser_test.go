@@ -127,7 +127,7 @@ func TestEveryPageInABrowser(t *testing.T) {
 
 // looks is in how many themes and widths there is to look. Without a folder for
 // pictures each page is looked at in one of them, another one than its
-// neighbour: all of them take six minutes.
+// neighbor: all of them take six minutes.
 const looks = 8
 
 // least is the size of a tap target, px.
