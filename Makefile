@@ -16,7 +16,7 @@ check: ## before every commit: vet, lint and the tests that need no other progra
 	go test -short $(PKG)
 
 test: ## all tests; names the tools whose tests were skipped
-	go test $(PKG)
+	go test -timeout 30m $(PKG)
 	@go test -v ./internal/sqltest ./his/soap | grep -o 'needs .*' | sort -u | sed 's/^/skipped: /' || true
 
 race: ## all tests with the race detector, in random order

@@ -21,6 +21,12 @@ func farOnly(ctx context.Context, set settings, stdout io.Writer) (err error) {
 	if start.IsZero() {
 		start = nextMorning(time.Now())
 	}
+	if set.ready != "" { // an old one tells addresses of the last run
+		if err := os.RemoveAll(set.ready); err != nil {
+			return fmt.Errorf("-ready-file：%w", err)
+		}
+		defer func() { err = errors.Join(err, os.RemoveAll(set.ready)) }()
+	}
 	clock, _, err := openClock(set.data, start, true)
 	if err != nil {
 		return err

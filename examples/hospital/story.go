@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -320,7 +321,11 @@ func (s *story) closing(ctx context.Context) error {
 	for _, notice := range s.unsent {
 		s.screen.line("没有送到的通知：%s", notice)
 	}
-	s.screen.line("再运行一次会接着往下走；删掉目录 %s 就从头开始。", s.set.data)
+	also := ""
+	if s.set.db != filepath.Join(s.set.data, "hospital.db") {
+		also = "，并清空 -db 的数据库，"
+	}
+	s.screen.line("再运行一次会接着往下走；删掉目录 %s%s就从头开始。", s.set.data, cmp.Or(also, " "))
 	return nil
 }
 
