@@ -25,7 +25,7 @@ func farOnly(ctx context.Context, set settings, stdout io.Writer) (err error) {
 		if err := os.RemoveAll(set.ready); err != nil {
 			return fmt.Errorf("-ready-file：%w", err)
 		}
-		defer func() { err = errors.Join(err, os.RemoveAll(set.ready)) }()
+		defer func() { err = errors.Join(err, os.RemoveAll(set.ready)) }() //nolint:gosec // the operator names the file
 	}
 	clock, _, err := openClock(set.data, start, true)
 	if err != nil {
