@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -26,19 +27,34 @@ const monday = "2026-11-23 07:30"
 
 func noEnv(string) string { return "" }
 
-// terminal collects what a run prints, and may act on a line as it appears.
+// terminal collects what a run prints, and may act on a line once it stands
+// there. It may be read while the run goes on.
 type terminal struct {
-	strings.Builder
 	on  string
 	act func()
+
+	mu   sync.Mutex
+	text strings.Builder
 }
 
 func (t *terminal) Write(text []byte) (int, error) {
-	if t.on != "" && strings.Contains(string(text), t.on) {
+	t.mu.Lock()
+	n, err := t.text.Write(text)
+	met := t.on != "" && strings.Contains(string(text), t.on)
+	if met {
 		t.on = ""
+	}
+	t.mu.Unlock()
+	if met {
 		t.act()
 	}
-	return t.Builder.Write(text)
+	return n, err
+}
+
+func (t *terminal) String() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.text.String()
 }
 
 func play(t *testing.T, args ...string) string {
