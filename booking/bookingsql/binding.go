@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"slices"
-	"time"
 
 	"github.com/wxhospital/hospital"
 	"github.com/wxhospital/hospital/booking"
@@ -34,12 +33,12 @@ func (s *Store) Bind(ctx context.Context, command booking.BindCommand) error {
 		}
 		_, err = tx.Exec(`INSERT INTO booking_bindings (patient, holder, since) VALUES ($1, $2, $3)
 			ON CONFLICT (patient) DO UPDATE SET holder = excluded.holder, since = excluded.since`,
-			patient, user, millis(command.Binding.Since))
+			patient, user, sqldb.Millis(command.Binding.Since))
 		if err != nil {
 			return err
 		}
 		_, err = tx.Exec("INSERT INTO booking_handovers (id, patient, holder, former, at) VALUES ($1, $2, $3, $4, $5)",
-			command.ID, patient, user, holder, millis(command.Binding.Since))
+			command.ID, patient, user, holder, sqldb.Millis(command.Binding.Since))
 		if err != nil {
 			return err
 		}
@@ -75,7 +74,7 @@ func (s *Store) Bound(ctx context.Context, user hospital.UserID) (bound []bookin
 			binding := booking.Binding{User: user}
 			var since int64
 			err := rows.Scan(&binding.Patient, &since)
-			binding.Since = instant(since)
+			binding.Since = sqldb.Instant(since)
 			return binding, err
 		}, "SELECT patient, since FROM booking_bindings WHERE holder = $1 ORDER BY since, patient", string(user))
 		return err
@@ -103,7 +102,7 @@ func readHistory(tx *sqldb.Tx, user hospital.UserID, patient hospital.PatientID,
 	if err != nil {
 		return history, err
 	}
-	history.Bound, history.Unlocked = bound > 0, instant(unlocked)
+	history.Bound, history.Unlocked = bound > 0, sqldb.Instant(unlocked)
 	_, err = sqldb.Collect(tx, func(rows *sql.Rows) (struct{}, error) {
 		var date string
 		var visit booking.Visit
@@ -118,7 +117,7 @@ func readHistory(tx *sqldb.Tx, user hospital.UserID, patient hospital.PatientID,
 		}
 		switch {
 		case state == booking.NoShow:
-			history.Strikes = append(history.Strikes, booking.Strike{Date: day, At: instant(ended)})
+			history.Strikes = append(history.Strikes, booking.Strike{Date: day, At: sqldb.Instant(ended)})
 		case !day.Before(today):
 			visit.Date = day
 			history.Live = append(history.Live, visit)
@@ -132,7 +131,7 @@ func readHistory(tx *sqldb.Tx, user hospital.UserID, patient hospital.PatientID,
 // Unlock implements booking.Bindings.
 func (s *Store) Unlock(ctx context.Context, command booking.UnlockCommand) error {
 	return s.db.Write(ctx, func(tx *sqldb.Tx) error {
-		_, err := tx.Exec("INSERT INTO booking_unlocks (id, patient, at) VALUES ($1, $2, $3)", command.ID, string(command.Patient), millis(command.At))
+		_, err := tx.Exec("INSERT INTO booking_unlocks (id, patient, at) VALUES ($1, $2, $3)", command.ID, string(command.Patient), sqldb.Millis(command.At))
 		if err != nil {
 			return err
 		}
@@ -150,7 +149,7 @@ func (s *Store) Handover(ctx context.Context, id string) (booking.Handover, erro
 		var at int64
 		err := tx.QueryRow("SELECT patient, holder, former, at FROM booking_handovers WHERE id = $1", id).
 			Scan(&handover.Patient, &handover.User, &handover.Former, &at)
-		handover.At = instant(at)
+		handover.At = sqldb.Instant(at)
 		return err
 	})
 	if missing(err) {
@@ -165,7 +164,7 @@ func (s *Store) Unlocked(ctx context.Context, id string) (booking.Unlocking, err
 	err := s.db.Read(ctx, func(tx *sqldb.Tx) error {
 		var at int64
 		err := tx.QueryRow("SELECT patient, at FROM booking_unlocks WHERE id = $1", id).Scan(&unlocking.Patient, &at)
-		unlocking.At = instant(at)
+		unlocking.At = sqldb.Instant(at)
 		return err
 	})
 	if missing(err) {
@@ -178,6 +177,3 @@ func (s *Store) Unlocked(ctx context.Context, id string) (booking.Unlocking, err
 func (s *Store) Record(ctx context.Context, entry hospital.AuditEntry) error {
 	return s.db.Write(ctx, func(tx *sqldb.Tx) error { return sqldb.AppendAudit(tx, entry) })
 }
-
-// instant is the time of Unix milliseconds in China; 0 is the zero time.
-func instant(ms int64) time.Time { return sqldb.Instant(ms) }

@@ -111,7 +111,7 @@ func insert(tx *sqldb.Tx, a booking.Appointment, lease time.Duration) error {
 		department, doctor, ended_at, due_at, lease_until, body)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)`,
 		a.ID, a.Version, string(a.State), live(a), string(a.Patient), string(a.Schedule), string(a.Slot), a.Number,
-		a.Date.String(), string(a.Department), string(a.Doctor), millis(a.EndedAt), due(a), until, body)
+		a.Date.String(), string(a.Department), string(a.Doctor), sqldb.Millis(a.EndedAt), due(a), until, body)
 	return err
 }
 
@@ -163,7 +163,7 @@ func update(tx *sqldb.Tx, a booking.Appointment, lease time.Duration) error {
 	}
 	_, err = tx.Exec(`UPDATE booking_appointments SET version = $2, state = $3, live = $4, ended_at = $5, due_at = $6,
 		lease_until = $7, body = $8 WHERE id = $1`,
-		a.ID, a.Version, string(a.State), live(a), millis(a.EndedAt), due(a), until, body)
+		a.ID, a.Version, string(a.State), live(a), sqldb.Millis(a.EndedAt), due(a), until, body)
 	return err
 }
 
@@ -194,7 +194,7 @@ func (s *Store) Lease(ctx context.Context, lease booking.Lease) ([]booking.Appoi
 		rows, err := sqldb.Collect(tx, scanStored, `UPDATE booking_appointments SET version = version + 1, lease_until = $3
 			WHERE id IN (SELECT id FROM booking_appointments WHERE due_at <= $1 AND lease_until <= $2 AND unreadable_at = 0
 				ORDER BY due_at, id LIMIT $4`+skip+`) RETURNING id, version, body`,
-			millis(lease.Now), now, now+lease.For.Milliseconds(), lease.N)
+			sqldb.Millis(lease.Now), now, now+lease.For.Milliseconds(), lease.N)
 		if err != nil {
 			return err
 		}
@@ -330,11 +330,8 @@ func due(a booking.Appointment) any {
 	if a.DueAt.IsZero() {
 		return nil
 	}
-	return millis(a.DueAt)
+	return sqldb.Millis(a.DueAt)
 }
-
-// millis is an instant in Unix milliseconds; the zero time is 0.
-func millis(t time.Time) int64 { return sqldb.Millis(t) }
 
 func notFound(op string) error {
 	return &hospital.Error{Kind: hospital.NotFound, Op: "bookingsql." + op, Code: "not_found"}

@@ -47,7 +47,7 @@ func (s *Store) Unreadable(ctx context.Context) (list []Unreadable, err error) {
 			var row Unreadable
 			var at int64
 			err := rows.Scan(&row.ID, &row.State, &row.Schedule, &row.Slot, &row.Date, &at)
-			row.FoundAt = instant(at)
+			row.FoundAt = sqldb.Instant(at)
 			return row, err
 		}, `SELECT id, state, schedule, slot, visit_date, unreadable_at FROM booking_appointments
 			WHERE unreadable_at > 0 ORDER BY id LIMIT $1`, maxUnreadable)

@@ -1,6 +1,7 @@
 package sqldb_test
 
 import (
+	"database/sql"
 	"errors"
 	"fmt"
 	"net"
@@ -201,6 +202,14 @@ func TestCommandsThatDeadlockAreRepeated(t *testing.T) {
 	db := withTaken(pg)
 	require.NoError(t, db.Write(t.Context(), take(1)))
 	require.NoError(t, db.Write(t.Context(), take(2)))
+	who := func() (names []string) {
+		require.NoError(t, db.Read(t.Context(), func(tx *sqldb.Tx) (err error) {
+			names, err = sqldb.Collect(tx, func(rows *sql.Rows) (name string, err error) { return name, rows.Scan(&name) }, "SELECT who FROM taken ORDER BY no")
+			return err
+		}))
+		return names
+	}
+	before := who()
 	var met sync.WaitGroup
 	met.Add(2)
 	var runs atomic.Int32
@@ -227,6 +236,7 @@ func TestCommandsThatDeadlockAreRepeated(t *testing.T) {
 	}
 	wg.Wait()
 	require.GreaterOrEqual(t, runs.Load(), int32(3), "one of the two ran again; on a busy machine more than once")
+	require.Equal(t, []string{before[0] + "x", before[1] + "x"}, who(), "and each took effect once")
 }
 
 // commitStatement is a COMMIT, not the READ COMMITTED of a BEGIN.

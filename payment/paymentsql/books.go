@@ -12,7 +12,7 @@ import (
 
 func insertPosting(tx *sqldb.Tx, version int64, n int, p payment.Posting) error {
 	if _, err := tx.Exec("INSERT INTO pay_postings (posting_key, order_id, version, n, posted_at) VALUES ($1, $2, $3, $4, $5)",
-		p.Key, p.Order, version, int64(n), millis(p.At)); err != nil {
+		p.Key, p.Order, version, int64(n), sqldb.Millis(p.At)); err != nil {
 		return err
 	}
 	for i, e := range p.Entries {

@@ -12,12 +12,6 @@ import (
 	"github.com/wxhospital/hospital/payment"
 )
 
-// millis is how an instant is stored; the zero time is 0.
-func millis(t time.Time) int64 { return sqldb.Millis(t) }
-
-// instant is the inverse of millis.
-func instant(ms int64) time.Time { return sqldb.Instant(ms) }
-
 // moment scans a stored instant.
 type moment struct{ at *time.Time }
 
@@ -27,7 +21,7 @@ func (m moment) Scan(v any) error {
 	if !ok {
 		return fmt.Errorf("paymentsql: instant is %T", v)
 	}
-	*m.at = instant(ms)
+	*m.at = sqldb.Instant(ms)
 	return nil
 }
 
@@ -101,9 +95,9 @@ func orderValues(o payment.Order) ([]any, error) {
 	c := o.Charge
 	return []any{
 		o.ID, o.Version, string(c.Key), string(c.Purpose.Kind), c.Purpose.ID, string(c.Campus), string(c.Patient),
-		string(c.Actor.Kind), c.Actor.ID, string(c.Actor.Entry), int64(c.Amount), c.QuoteVersion, c.Description, millis(c.Expires),
-		string(o.State), o.Reason, flag(o.Live), millis(o.Opened), millis(o.Changed), string(o.PaidBy), millis(o.PaidAt),
-		int64(o.Held), int64(o.Owed), string(causes), int64(o.Tries), millis(o.Until), millis(o.Next), millis(o.Due),
+		string(c.Actor.Kind), c.Actor.ID, string(c.Actor.Entry), int64(c.Amount), c.QuoteVersion, c.Description, sqldb.Millis(c.Expires),
+		string(o.State), o.Reason, flag(o.Live), sqldb.Millis(o.Opened), sqldb.Millis(o.Changed), string(o.PaidBy), sqldb.Millis(o.PaidAt),
+		int64(o.Held), int64(o.Owed), string(causes), int64(o.Tries), sqldb.Millis(o.Until), sqldb.Millis(o.Next), sqldb.Millis(o.Due),
 	}, nil
 }
 
@@ -154,9 +148,9 @@ func put(tx *sqldb.Tx, fresh bool, insert, update string, values []any) error {
 
 func (s *Store) putAttempt(tx *sqldb.Tx, order string, n int, a payment.Attempt, fresh bool) error {
 	return put(tx, fresh, insertAttemptSQL, updateAttemptSQL, []any{
-		string(a.TradeNo), order, int64(n), a.Channel, s.seal.close("payer of "+string(a.TradeNo), []byte(a.Payer)), int64(a.Amount), a.Description, millis(a.Expires),
-		s.seal.close("request of "+string(a.TradeNo), a.Request), string(a.State), millis(a.Created), millis(a.Sent), int64(a.Tries),
-		millis(a.Next), a.TransactionID, millis(a.PaidAt), millis(a.Closing),
+		string(a.TradeNo), order, int64(n), a.Channel, s.seal.close("payer of "+string(a.TradeNo), []byte(a.Payer)), int64(a.Amount), a.Description, sqldb.Millis(a.Expires),
+		s.seal.close("request of "+string(a.TradeNo), a.Request), string(a.State), sqldb.Millis(a.Created), sqldb.Millis(a.Sent), int64(a.Tries),
+		sqldb.Millis(a.Next), a.TransactionID, sqldb.Millis(a.PaidAt), sqldb.Millis(a.Closing),
 	})
 }
 
@@ -184,7 +178,7 @@ func (s *Store) scanAttempt(rows *sql.Rows) (payment.Attempt, error) {
 func putRefund(tx *sqldb.Tx, order string, n int, r payment.Refund, fresh bool) error {
 	return put(tx, fresh, insertRefundSQL, updateRefundSQL, []any{
 		string(r.No), order, int64(n), string(r.TradeNo), r.TransactionID, r.Channel, int64(r.Amount), int64(r.Total), r.Cause,
-		string(r.State), millis(r.Created), millis(r.Sent), int64(r.Tries), millis(r.Next), r.RefundID, millis(r.Done), flag(r.ByHand),
+		string(r.State), sqldb.Millis(r.Created), sqldb.Millis(r.Sent), int64(r.Tries), sqldb.Millis(r.Next), r.RefundID, sqldb.Millis(r.Done), flag(r.ByHand),
 	})
 }
 
@@ -201,7 +195,7 @@ func scanRefund(rows *sql.Rows) (payment.Refund, error) {
 
 func caseValues(n int, c payment.Case) []any {
 	return []any{
-		c.ID, c.Order, int64(n), c.Subject, string(c.Reason), c.Detail, millis(c.Opened), millis(c.Closed),
+		c.ID, c.Order, int64(n), c.Subject, string(c.Reason), c.Detail, sqldb.Millis(c.Opened), sqldb.Millis(c.Closed),
 		string(c.Outcome), c.Remark, string(c.By.Kind), c.By.ID, string(c.By.Entry),
 	}
 }

@@ -193,7 +193,7 @@ func (s *Store) saveOrder(tx *sqldb.Tx, c payment.Change) error {
 // utc lets two attempts be compared by their instants.
 func utc(a payment.Attempt) payment.Attempt {
 	for _, at := range []*time.Time{&a.Expires, &a.Created, &a.Sent, &a.Next, &a.PaidAt, &a.Closing} {
-		*at = instant(millis(*at))
+		*at = sqldb.Instant(sqldb.Millis(*at))
 	}
 	if len(a.Request) == 0 {
 		a.Request = nil
@@ -290,7 +290,7 @@ func (s *Store) take(ctx context.Context, r payment.LeaseRequest) (ids []string,
 			skip = " FOR UPDATE SKIP LOCKED"
 		}
 		ids, err = sqldb.Collect(tx, scanText, `SELECT id FROM pay_orders WHERE due > 0 AND due <= $1 AND leased_until <= $2
-			ORDER BY due, id LIMIT $3`+skip, millis(r.Now), now, r.N)
+			ORDER BY due, id LIMIT $3`+skip, sqldb.Millis(r.Now), now, r.N)
 		if err != nil {
 			return err
 		}
@@ -300,7 +300,7 @@ func (s *Store) take(ctx context.Context, r payment.LeaseRequest) (ids []string,
 				return err
 			}
 		}
-		next, err = nextDue(tx, millis(r.Now), now)
+		next, err = nextDue(tx, sqldb.Millis(r.Now), now)
 		return err
 	})
 	return ids, next, err
@@ -348,7 +348,7 @@ func (s *Store) spoilt(ctx context.Context, id string) error {
 		}
 		c := payment.Case{
 			ID: id + "/" + string(payment.CaseUnreadable), Subject: id, Reason: payment.CaseUnreadable,
-			Detail: "the stored rows of the order cannot be read", Opened: instant(now),
+			Detail: "the stored rows of the order cannot be read", Opened: sqldb.Instant(now),
 		}
 		shown, err := tx.Exec(openCaseSQL, caseValues(0, c)...)
 		if err != nil || shown == 0 {
@@ -369,7 +369,7 @@ func nextDue(tx *sqldb.Tx, business, now int64) (time.Time, error) {
 	var next int64
 	err := tx.QueryRow(`SELECT coalesce(min(CASE WHEN leased_until > $2 AND $1 + leased_until - $2 > due
 		THEN $1 + leased_until - $2 ELSE due END), 0) FROM pay_orders WHERE due > 0`, business, now).Scan(&next)
-	return instant(next), err
+	return sqldb.Instant(next), err
 }
 
 // Receive implements payment.Store.
@@ -380,7 +380,7 @@ func (s *Store) Receive(ctx context.Context, n payment.Notice) error {
 	}
 	return s.db.Write(ctx, func(tx *sqldb.Tx) error {
 		_, err := tx.Exec(`INSERT INTO pay_notices (channel, notice_id, body, received) VALUES ($1, $2, $3, $4)
-			ON CONFLICT (channel, notice_id) DO NOTHING`, n.Channel, n.ID, string(body), millis(n.Received))
+			ON CONFLICT (channel, notice_id) DO NOTHING`, n.Channel, n.ID, string(body), sqldb.Millis(n.Received))
 		return err
 	})
 }

@@ -155,9 +155,28 @@ func (p *Page) state(w http.ResponseWriter, r *http.Request) {
 	texts := append([]Text{}, p.texts...)
 	p.mu.Unlock()
 	answer(w, http.StatusOK, map[string]any{
-		"now": now.Format("2006-01-02 15:04"), "chat": p.config.Phone.Chat(), "menu": p.config.Phone.Menu(), "texts": texts,
+		"people": p.people(), "now": now.Format("2006-01-02 15:04"), "chat": p.config.Phone.Chat(), "menu": p.config.Phone.Menu(), "texts": texts,
 		"visits": visits, "faults": faults, "wire": p.config.Wire(after),
 	})
+}
+
+// person is a patient of the simulated hospital, with what binding asks for.
+type person struct {
+	Name     string `json:"name"`
+	IDNumber string `json:"id_number"`
+	Insured  bool   `json:"insured"`
+}
+
+// people are a few adults whom a visitor of the page may bind.
+func (p *Page) people() []person {
+	const shown = 4
+	adults := []person{}
+	for _, patient := range p.config.World.Hospital.People() {
+		if patient.Guardian == nil && patient.IDNumber != "" && len(adults) < shown {
+			adults = append(adults, person{string(patient.Name), string(patient.IDNumber), patient.Payer != hospital.SelfPay})
+		}
+	}
+	return adults
 }
 
 // maxOrder bounds what the page sends: six short fields.

@@ -131,6 +131,7 @@ async function look() {
     if (c.outcome === "answer_lost") done("fault");
   }
   while ($("wire").children.length > 200) $("wire").lastChild.remove();
+  $("people").replaceChildren(...s.people.map((p) => element("li", "", p.name + "　" + p.id_number + (p.insured ? "　医保" : "　自费"))));
   const now = JSON.stringify([s.chat, s.menu, s.visits, s.texts]);
   if (now === drawn) return;
   drawn = now;
