@@ -191,6 +191,9 @@ func TestAPatientBooksPaysAndCancelsInTheBrowser(t *testing.T) {
 	b.presses("确定取消")
 	b.reads("已取消")
 	b.until("the refund crossed the wire", `document.getElementById("wire").textContent.includes("REFUND.SUCCESS")`)
+	for _, step := range []string{"page", "booked", "paid", "cancelled"} {
+		b.until("the tour ticks off "+step, fmt.Sprintf(`document.querySelector("#tour [data-step=%s]").classList.contains("done")`, step))
+	}
 	b.stop()
 
 	pay, err := wechatpaytest.New(wechatpaytest.Config{Dir: b.data, Mode: wechatpaytest.MixedMode})

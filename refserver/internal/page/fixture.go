@@ -36,7 +36,7 @@ func fixtures() []Fixture {
 		}
 	}
 	stopped := schedule("s4", SaleStopped, 0)
-	stopped.Reason = "医生外出会诊,由李雪医生替诊"
+	stopped.Reason = "医生外出会诊，由李雪医生替诊"
 	closed := schedule("s5", SaleNotYet, 0)
 	closed.Opening = at(1, 7, 0)
 	ordinary := schedule("s2", SaleOpen, hospital.Unlimited)
@@ -83,7 +83,7 @@ func fixtures() []Fixture {
 	appointment := func(s Status) Appointment {
 		return Appointment{
 			ID: "a1", Status: s, Patient: "王小芳", Card: "****1234", DepartmentID: "PWB", Department: "脾胃病科", Doctor: "周文明", Title: "主任医师",
-			Kind: hospital.Advance, Start: at(1, 9, 30), End: at(1, 10, 0), QueueNo: 12, Voucher: "G202611250012", Room: room, Location: "门诊楼 3 楼,出电梯右转",
+			Kind: hospital.Advance, Start: at(1, 9, 30), End: at(1, 10, 0), QueueNo: 12, Voucher: "G202611250012", Room: room, Location: "门诊楼 3 楼，出电梯右转",
 			Bring: []string{"身份证或医保卡", "近期的检查结果和正在吃的药"}, Ticket: "提前 20 分钟到 3 楼自助机取号", Fee: 2500, Rule: "wuxi2018 第 3 版",
 		}
 	}
@@ -91,7 +91,7 @@ func fixtures() []Fixture {
 	due.Order, due.Deadline, due.CanCancel = "o1", at(0, 12, 15), true
 	booked.Order, booked.CanCancel, booked.Cancel = "o1", true, at(0, 23, 59)
 	back.Paid, back.Reason = 2500, "您取消了挂号"
-	off.Reason, off.Paid, off.Refunded = "医生外出会诊停诊,已付的费用已原路退回", 2500, 2500
+	off.Reason, off.Paid, off.Refunded = "医生外出会诊停诊，已付的费用已原路退回", 2500, 2500
 	bill := func(s BillStatus) Bill {
 		return Bill{
 			ID: "b1", Status: s, Patient: "王小芳", Department: "脾胃病科", Doctor: "周文明", At: at(0, 10, 20),
@@ -111,15 +111,15 @@ func fixtures() []Fixture {
 	locked := PatientRow{ID: "p3", Name: "王*国", IDNumber: "3202**********0031", Relation: "父母", Insured: true, Locked: true}
 	filled := Fields{
 		Values: map[string]string{"name": "王小芳", "id_type": "id_card", "id_number": "32020019900101123", "relation": "子女", "child": "1", "phone": "13800138000"},
-		Errors: map[string]string{"id_number": "身份证号应为 18 位,请核对", "agree": "请先阅读并同意", "": "有 2 处需要修改"},
+		Errors: map[string]string{"id_number": "身份证号应为 18 位，请核对", "agree": "请先阅读并同意", "": "有 2 处需要修改"},
 	}
-	wrong := Fields{Errors: map[string]string{"code": "验证码不对或已过期,请核对"}}
+	wrong := Fields{Errors: map[string]string{"code": "验证码不对或已过期，请核对"}}
 
 	var all []Fixture
 	add := func(name string, v View) { all = append(all, Fixture{name, frame, v}) }
 
 	add("home", Home{Bound: true, Today: []TodayVisit{visit(TodayUpcome)}, BillsDue: 1})
-	add("home-none", Home{Bound: true, Notice: "元旦假期门诊安排已公布,请留意出诊日期。"})
+	add("home-none", Home{Bound: true, Notice: "元旦假期门诊安排已公布，请留意出诊日期。"})
 	all = append(all, Fixture{"home-unbound", Frame{Token: "fixture", Flash: Flash{ToneOK, "已解除绑定"}}, Home{Stale: true}})
 	for _, s := range []TodayState{TodayPay, TodayArrived, TodayBill, TodayDone, TodayStopped} {
 		add("home-"+string(s), Home{Bound: true, Today: []TodayVisit{visit(s)}})
@@ -133,7 +133,7 @@ func fixtures() []Fixture {
 	add("triage-found", TriageEntry{Query: "wt", Hits: []Symptom{{ID: "1", Name: "胃痛", Part: "upper-abdomen"}}})
 	add("triage-nothing", TriageEntry{Query: "xyz"})
 	groups := []SymptomGroup{
-		{"正中(胃脘)", []Symptom{{ID: "1", Name: "胃痛", Checked: true}, {ID: "2", Name: "反酸烧心"}, {ID: "3", Name: "饭后饱胀"}, {ID: "4", Name: "恶心呕吐"}}},
+		{"正中（胃脘）", []Symptom{{ID: "1", Name: "胃痛", Checked: true}, {ID: "2", Name: "反酸烧心"}, {ID: "3", Name: "饭后饱胀"}, {ID: "4", Name: "恶心呕吐"}}},
 		{"右上", []Symptom{{ID: "5", Name: "右上腹胀痛"}, {ID: "6", Name: "皮肤眼睛发黄"}}},
 	}
 	add("triage-part", TriagePart{Part: "upper-abdomen", Label: "上腹部", Groups: groups})
@@ -153,7 +153,7 @@ func fixtures() []Fixture {
 	add("departments-today", Departments{Groups: deps, Today: true, Stale: true})
 	add("departments-found", Departments{Query: "pw", Groups: deps[:1], Doctors: doctors})
 	add("departments-nothing", Departments{Query: "xyz"})
-	intro := "脾胃病科是本院重点专科,擅长用中医药调治慢性胃病、肠病。"
+	intro := "脾胃病科是本院重点专科，擅长用中医药调治慢性胃病、肠病。"
 	add("department", Department{ID: "PWB", Name: "脾胃病科", Introduction: intro, Location: "门诊楼 3 楼", Date: today.AddDays(1), Days: days, Schedules: schedules})
 	add("department-none", Department{ID: "PWB", Name: "脾胃病科", Date: today.AddDays(4), Days: days, Stale: true})
 	add("doctors", Doctors{Department: "PWB", Name: "脾胃病科", Rows: doctors, More: true})
@@ -173,7 +173,7 @@ func fixtures() []Fixture {
 	add("confirm-refused", refused)
 	pay := Pay{Order: "o1", Title: "挂号费 · 脾胃病科", Patient: "王*芳", Lines: []FeeLine{{"挂号费", 500}, {"诊查费", 2000}}, Amount: 2500, Deadline: at(0, 12, 15), Back: "/appointments/a1"}
 	add("pay", pay)
-	pay.Problem = "微信支付暂时没有回应,没有扣款,请稍后重试。"
+	pay.Problem = "微信支付暂时没有回应，没有扣款，请稍后重试。"
 	add("pay-problem", pay)
 	pay.Problem, pay.Paid = "", true
 	add("pay-paid", pay)
@@ -198,7 +198,7 @@ func fixtures() []Fixture {
 		add("appointment-"+string(s), appointment(s))
 	}
 	add("cancel", CancelConfirm{ID: "a1", Department: "脾胃病科", Doctor: "周文明", Patient: "王*芳", Start: at(1, 9, 30), End: at(1, 10, 0), Refund: 2500, Key: "k1"})
-	add("cancel-problem", CancelConfirm{ID: "a1", Department: "脾胃病科", Patient: "王*芳", Start: at(1, 9, 30), End: at(1, 10, 0), Key: "k1", Problem: "医院系统暂时没有回应,请稍后再试。"})
+	add("cancel-problem", CancelConfirm{ID: "a1", Department: "脾胃病科", Patient: "王*芳", Start: at(1, 9, 30), End: at(1, 10, 0), Key: "k1", Problem: "医院系统暂时没有回应，请稍后再试。"})
 	add("bills", Bills{Tab: BillsDue, Rows: []BillRow{billRow(BillDue), billRow(BillPaying)}})
 	add("bills-paid", Bills{Tab: BillsPaid, Rows: []BillRow{billRow(BillPaid), billRow(BillAtWindow)}})
 	add("bills-none", Bills{Tab: BillsDue})
@@ -226,11 +226,11 @@ func fixtures() []Fixture {
 	add("bind-code-out", BindCode{Ref: "r1", TriesOut: true})
 	add("bind-create", BindCreate{Ref: "r1", Name: "王*芳"})
 	add("bind-create-sent", BindCreate{Ref: "r1", Name: "王*芳", Fields: Fields{Values: filled.Values, Errors: wrong.Errors}, Sent: true, Again: at(0, 12, 1)})
-	add("messages", Messages{Rows: []MessageRow{{"挂号成功", "11月26日 09:30 脾胃病科,12 号,请提前取号。", at(0, 11, 30), true, "/appointments/a1"}, {"患者信息更新", "您的手机号已由医院更新。", at(-1, 9, 0), false, ""}}, More: "/messages?before=m1"})
+	add("messages", Messages{Rows: []MessageRow{{"挂号成功", "11月26日 09:30 脾胃病科，12 号，请提前取号。", at(0, 11, 30), true, "/appointments/a1"}, {"患者信息更新", "您的手机号已由医院更新。", at(-1, 9, 0), false, ""}}, More: "/messages?before=m1"})
 	add("messages-none", Messages{})
 	add("settings", Settings{Patient: "王*芳", Patients: 2, Policy: "2026-01", Scenes: []SceneChoice{{"appt.reminder_d1", "就诊前一天提醒", true, false}, {"appt.stopped", "停诊通知", true, true}}})
 	add("help", Help{})
-	add("help-own", Help{Questions: []Question{{"停车场在哪里?", "门诊楼地下一层。"}}})
+	add("help-own", Help{Questions: []Question{{"停车场在哪里？", "门诊楼地下一层。"}}})
 	add("policy", Policy{Title: "个人信息使用告知", Version: "2026-01", From: today, Paragraphs: []string{"我们只为挂号、缴费和通知使用您的信息。", "您可以随时解除绑定。"}})
 	for _, s := range []State{
 		{Kind: StateUnfollowed, QR: "data:image/gif;base64,R0lGODlhAQABAAAAACw="},

@@ -44,7 +44,7 @@ type Hospital struct {
 	Short     string // for the header, at most 8 characters; "" is Name
 	Phone     string // 服务电话, required: pages give it when the system cannot help
 	Address   string
-	Emergency string // where the emergency department is: "急诊楼 1 楼,24 小时"
+	Emergency string // where the emergency department is: "急诊楼 1 楼，24 小时"
 	Account   string // name of the Official Account; "" is Name
 	Brand     string // "#0B6E69"; "" is ours. Too light a color is darkened
 }

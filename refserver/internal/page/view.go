@@ -418,7 +418,7 @@ type Pay struct {
 	Amount   hospital.Fen
 	Deadline time.Time // zero: none
 	Back     string    // path of the appointment or bill
-	Paid     bool      // 已支付,请勿重复支付
+	Paid     bool      // 已支付，请勿重复支付
 	Problem  string    // why the sheet could not be opened
 }
 
@@ -479,7 +479,7 @@ type Status string
 const (
 	StatusHolding      Status = "holding"       // 挂号中
 	StatusPayDue       Status = "pay_due"       // 待支付
-	StatusConfirming   Status = "confirming"    // 已支付,挂号中
+	StatusConfirming   Status = "confirming"    // 已支付，挂号中
 	StatusBooked       Status = "booked"        // 预约成功
 	StatusArrived      Status = "arrived"       // 已取号
 	StatusFulfilled    Status = "fulfilled"     // 已就诊
@@ -625,7 +625,7 @@ type Bill struct {
 	Insurance  hospital.Fen // paid by 医保
 	Total      hospital.Fen
 	Version    string // of the quote
-	Changed    bool   // 费用已更新,请核对后支付
+	Changed    bool   // 费用已更新，请核对后支付
 	Desk       bool   // it cannot be paid online (insured)
 	Key        string
 	Receipt    string

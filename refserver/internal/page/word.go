@@ -150,7 +150,7 @@ func (s Status) word() string {
 	case StatusPayDue:
 		return "待支付"
 	case StatusConfirming:
-		return "已支付,挂号中"
+		return "已支付，挂号中"
 	case StatusBooked:
 		return "挂号成功"
 	case StatusArrived:

@@ -57,9 +57,6 @@ function bubble(b) {
       link.addEventListener("click", (event) => { event.preventDefault(); open(card.url); });
       e.append(link);
     }
-    if (card.title.includes("预约成功")) done("booked");
-    if (card.title.includes("缴费成功")) done("paid");
-    if (card.title.includes("退款")) done("cancelled");
   }
   return e;
 }
@@ -129,6 +126,9 @@ async function look() {
     item.append(...[c.time, c.wire, c.call, c.summary, c.outcome].map((text) => element("span", "", text)));
     $("wire").prepend(item);
     if (c.outcome === "answer_lost") done("fault");
+    if (c.outcome !== "ok") continue;
+    if (c.call === "Confirm") done(c.summary.includes("Paid=") ? "paid" : "booked");
+    if (c.summary.includes("REFUND.SUCCESS")) done("cancelled");
   }
   while ($("wire").children.length > 200) $("wire").lastChild.remove();
   $("people").replaceChildren(...s.people.map((p) => element("li", "", p.name + "　" + p.id_number + (p.insured ? "　医保" : "　自费"))));

@@ -13,9 +13,9 @@
     x.onload = function () {
       var v = {};
       try { v = JSON.parse(x.responseText); } catch (e) { v = {}; }
-      done(x.status < 300 ? v : { message: v.message || '支付暂时打不开,请稍后重试', result: v.result });
+      done(x.status < 300 ? v : { message: v.message || '支付暂时打不开，请稍后重试', result: v.result });
     };
-    x.onerror = x.ontimeout = function () { done({ message: '网络不稳定,没有扣款。请检查网络后重试' }); };
+    x.onerror = x.ontimeout = function () { done({ message: '网络不稳定，没有扣款。请检查网络后重试' }); };
     x.send(body);
   }
 
@@ -45,7 +45,7 @@
           window.WeixinJSBridge.invoke('getBrandWCPayRequest', sheet, function (res) {
             if (res.err_msg === 'get_brand_wcpay_request:ok') location.replace(form.getAttribute('data-pay'));
             else if (res.err_msg === 'get_brand_wcpay_request:cancel') again('您取消了支付。在倒计时结束前仍可继续支付');
-            else again('支付没有成功,没有扣款时可以再试一次');
+            else again('支付没有成功，没有扣款时可以再试一次');
           });
         });
       });
