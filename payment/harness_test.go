@@ -10,30 +10,13 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/wxhospital/hospital"
+	"github.com/wxhospital/hospital/internal/testclock"
 	"github.com/wxhospital/hospital/payment"
 	"github.com/wxhospital/hospital/payment/paymenttest"
 )
 
-// clock is a business and wall clock that moves when a test says so.
-type clock struct {
-	mu sync.Mutex
-	at time.Time
-}
-
-func newClock() *clock {
-	return &clock{at: time.Date(2026, 11, 21, 7, 30, 0, 0, hospital.CST)}
-}
-
-func (c *clock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.at
-}
-
-func (c *clock) Add(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.at = c.at.Add(d)
+func newClock() *testclock.Clock {
+	return testclock.At(time.Date(2026, 11, 21, 7, 30, 0, 0, hospital.CST))
 }
 
 // answer is how the far side of a delivery behaves once.
@@ -172,7 +155,7 @@ type office struct {
 	*payment.Cashier
 	t       require.TestingT
 	ctx     context.Context //nolint:containedctx // of the test
-	clock   *clock
+	clock   *testclock.Clock
 	store   *paymenttest.Memory
 	till    *paymenttest.Till
 	second  *paymenttest.Till // another channel
@@ -260,11 +243,11 @@ func (o *office) later(d time.Duration) {
 		next, err := o.Advance(o.ctx)
 		require.NoError(o.t, err)
 		if next.IsZero() || next.After(end) {
-			o.clock.Add(end.Sub(o.clock.Now()))
+			o.clock.Pass(end.Sub(o.clock.Now()))
 			o.advance()
 			return
 		}
-		o.clock.Add(max(next.Sub(o.clock.Now()), 0))
+		o.clock.Pass(max(next.Sub(o.clock.Now()), 0))
 	}
 	require.Fail(o.t, "something is due for ever")
 }

@@ -55,7 +55,7 @@ func TestARefusalAfterSomebodyElseCalledIsWithdrawnFirst(t *testing.T) {
 	no := o.sheet(key)
 	o.till.Mail(paymenttest.MailLost)
 	require.NoError(t, o.till.Pay(no))
-	o.clock.Add(6 * time.Second) // the query is due
+	o.clock.Pass(6 * time.Second) // the query is due
 
 	var first call
 	bDone := make(chan error, 1)
@@ -69,7 +69,7 @@ func TestARefusalAfterSomebodyElseCalledIsWithdrawnFirst(t *testing.T) {
 	require.NoError(t, err)
 	require.False(t, first.d.Again)
 
-	o.clock.Add(2 * time.Second) // far below B's lease of one minute, B's call still under way
+	o.clock.Pass(2 * time.Second) // far below B's lease of one minute, B's call still under way
 	aDone := make(chan error, 1)
 	go func() { _, err := a.Advance(t.Context()); aDone <- err }()
 	select {
@@ -78,7 +78,7 @@ func TestARefusalAfterSomebodyElseCalledIsWithdrawnFirst(t *testing.T) {
 	case err := <-aDone:
 		require.NoError(t, err)
 	}
-	o.clock.Add(time.Minute) // B's lease ends, B's call does not
+	o.clock.Pass(time.Minute) // B's lease ends, B's call does not
 	go func() { _, err := a.Advance(t.Context()); aDone <- err }()
 	second := <-calls
 	require.True(t, second.d.Again)
@@ -120,7 +120,7 @@ func TestAWrongAnswerAboutAPaidAttemptIsNotAskedForEver(t *testing.T) {
 	no := o.sheet(key)
 	gate, reached := make(chan struct{}), make(chan struct{})
 	o.till.Fail(paymenttest.CallQuery, paymenttest.Fault{Kind: paymenttest.WrongAmount, Gate: gate, Reached: reached})
-	o.clock.Add(6 * time.Second)
+	o.clock.Pass(6 * time.Second)
 	done := make(chan error)
 	go func() { _, err := o.Advance(t.Context()); done <- err }()
 	<-reached
@@ -129,7 +129,7 @@ func TestAWrongAnswerAboutAPaidAttemptIsNotAskedForEver(t *testing.T) {
 	require.NoError(t, <-done)
 	o.advance()
 	require.Equal(t, payment.Delivered, o.order(key).State)
-	o.clock.Add(11 * time.Minute)
+	o.clock.Pass(11 * time.Minute)
 	before := o.till.Calls(paymenttest.CallQuery)
 	_, err := o.Advance(t.Context())
 	require.NoError(t, err)

@@ -132,7 +132,7 @@ func TestPaying(t *testing.T) {
 		},
 		"nobody pays after the time to pay is over": func(t *testing.T, o *office) {
 			key := o.opened()
-			o.clock.Add(2 * time.Hour)
+			o.clock.Pass(2 * time.Hour)
 			_, err := o.Pay(o.ctx, o.request(key))
 			require.ErrorIs(t, err, payment.ErrExpired)
 			o.advance()

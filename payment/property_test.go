@@ -58,7 +58,7 @@ func noFenIsLost(t *testing.T, prepare func(*world)) {
 			"close":        func(*rapid.T) { w.close() },
 			"refund":       func(*rapid.T) { w.refund() },
 			"advance":      func(*rapid.T) { _, _ = w.Advance(w.ctx) },
-			"time passes":  func(*rapid.T) { w.clock.Add(rapid.SampledFrom(pauses()).Draw(w.rt, "pause")) },
+			"time passes":  func(*rapid.T) { w.clock.Pass(rapid.SampledFrom(pauses()).Draw(w.rt, "pause")) },
 			"till fails":   func(*rapid.T) { w.breakTill() },
 			"his fails":    func(*rapid.T) { w.breakHIS() },
 			"store fails":  func(*rapid.T) { w.breakStore() },

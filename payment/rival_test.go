@@ -68,7 +68,7 @@ func (r *rival) cutIn(ctx context.Context) {
 	m := r.moves[0]
 	r.busy, r.moves = true, r.moves[1:]
 	defer func() { r.busy = false }()
-	r.w.clock.Add(m.pause)
+	r.w.clock.Pass(m.pause)
 	switch m.what { // errors are the caller's, not the property's
 	case "advance":
 		_, _ = r.Advance(ctx)

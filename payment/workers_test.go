@@ -74,7 +74,7 @@ func TestAHostWhoseClockIsAheadDoesNotBelieveTooEarlyThatNothingArrived(t *testi
 	require.Equal(t, hospital.Indeterminate, hospital.KindOf(err))
 	o.config.Wall = func() time.Time { return o.clock.Now().Add(29 * time.Second) }
 	o.reopen()
-	o.clock.Add(40 * time.Second) // 69 by the other host's clock
+	o.clock.Pass(40 * time.Second) // 69 by the other host's clock
 	require.ErrorIs(t, o.Close(o.ctx, key), payment.ErrNotKnown)
 	o.state(key, payment.Closing)
 	o.till.Arrive()

@@ -26,7 +26,7 @@ func TestNobodyGetsInWithoutASession(t *testing.T) {
 	w := newWorld(t, sqldb.SQLite, "", 1)
 	ended := w.phone("ended")
 	require.Equal(t, http.StatusOK, ended.get("/me").status)
-	w.wall.advance(time.Hour)
+	w.wall.Pass(time.Hour)
 	made := w.phone("made up")
 	site, err := url.Parse(w.site)
 	require.NoError(t, err)

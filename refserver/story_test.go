@@ -195,7 +195,7 @@ func TestAnEndedSessionLogsInAgain(t *testing.T) {
 	w := newWorld(t, sqldb.SQLite, "", 1)
 	p := w.phone("one")
 	require.Equal(t, http.StatusOK, p.get("/me").status)
-	w.wall.advance(31 * time.Minute)
+	w.wall.Pass(31 * time.Minute)
 	answer := p.send(http.MethodGet, w.site+"/me", nil) //nolint:bodyclose // read closes it
 	read(t, answer)
 	require.Equal(t, http.StatusSeeOther, answer.StatusCode)

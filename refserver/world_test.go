@@ -24,6 +24,7 @@ import (
 	"github.com/wxhospital/hospital/his/histest"
 	"github.com/wxhospital/hospital/internal/sqldb"
 	"github.com/wxhospital/hospital/internal/sqltest"
+	"github.com/wxhospital/hospital/internal/testclock"
 	"github.com/wxhospital/hospital/payment/wechatpay"
 	"github.com/wxhospital/hospital/payment/wechatpay/wechatpaytest"
 	"github.com/wxhospital/hospital/refserver"
@@ -37,24 +38,6 @@ var opening = time.Date(2026, 11, 25, 7, 30, 0, 0, hospital.CST)
 var simulatedKeys = sync.OnceValues(func() (*wechatpaytest.Keys, error) {
 	return wechatpaytest.NewKeys("", time.Now().Add(-time.Hour))
 })
-
-// clock is business time and moves when it is told to.
-type clock struct {
-	mu sync.Mutex
-	at time.Time
-}
-
-func (c *clock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.at
-}
-
-func (c *clock) advance(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.at = c.at.Add(d)
-}
 
 // texts is a phone company that keeps what it carried.
 type texts struct {
@@ -96,8 +79,8 @@ func (t *texts) code(tb testing.TB, to hospital.Phone) string {
 // world is a hospital with its far sides and one or more servers.
 type world struct {
 	*testing.T
-	clock    *clock
-	wall     *clock
+	clock    *testclock.Clock
+	wall     *testclock.Clock
 	hospital *histest.Hospital
 	wechat   *wechattest.Site
 	pay      *wechatpaytest.Platform
@@ -112,7 +95,7 @@ type world struct {
 // under a prefix of somebody else's mux.
 func newWorld(t *testing.T, engine sqldb.Engine, prefix string, n int) *world {
 	t.Helper()
-	w := &world{T: t, clock: &clock{at: opening}, wall: &clock{at: time.Now()}, texts: &texts{}}
+	w := &world{T: t, clock: testclock.At(opening), wall: testclock.At(time.Now()), texts: &texts{}}
 	mux := http.NewServeMux()
 	front := httptest.NewServer(mux)
 	t.Cleanup(front.Close)
@@ -210,8 +193,8 @@ func (w *world) advance() {
 
 // later moves both clocks, so that buckets are full and copies are old.
 func (w *world) later(d time.Duration) {
-	w.clock.advance(d)
-	w.wall.advance(d)
+	w.clock.Pass(d)
+	w.wall.Pass(d)
 }
 
 // phone is a follower's WeChat with its browser.

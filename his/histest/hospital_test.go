@@ -12,33 +12,16 @@ import (
 	"github.com/wxhospital/hospital"
 	"github.com/wxhospital/hospital/his"
 	"github.com/wxhospital/hospital/his/histest"
+	"github.com/wxhospital/hospital/internal/testclock"
 )
 
 // morning is 07:30 of a working Monday.
 var morning = time.Date(2026, 11, 23, 7, 30, 0, 0, hospital.CST)
 
-// clock is a business clock that a test moves.
-type clock struct {
-	mu sync.Mutex
-	at time.Time
-}
-
-func newClock() *clock { return &clock{at: morning} }
-
-func (c *clock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.at
-}
-
-func (c *clock) Advance(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.at = c.at.Add(d)
-}
+func newClock() *testclock.Clock { return testclock.At(morning) }
 
 // open opens a hospital at 07:30 and closes it with the test.
-func open(t *testing.T, config histest.Config) (*histest.Hospital, *clock) {
+func open(t *testing.T, config histest.Config) (*histest.Hospital, *testclock.Clock) {
 	t.Helper()
 	at := newClock()
 	config.Now = at.Now
@@ -159,7 +142,7 @@ func TestTheTimetableRollsOnWithTheClock(t *testing.T) {
 	h, at := open(t, histest.Config{})
 	opening := hospital.DateOf(morning)
 	for _, days := range []int{0, 1, 30} {
-		at.Advance(time.Duration(days) * 24 * time.Hour)
+		at.Pass(time.Duration(days) * 24 * time.Hour)
 		today := hospital.DateOf(at.Now())
 		schedules, err := h.Schedules(t.Context(), his.ScheduleQuery{From: opening, To: today.AddDays(365)})
 		require.NoError(t, err)
@@ -284,10 +267,10 @@ func TestARegistrationKeepsToTheRules(t *testing.T) {
 	require.Equal(t, hospital.EntryWindow, rows[len(rows)-1].Entry)
 	require.Empty(t, rows[len(rows)-1].Key)
 
-	at.Advance(24*time.Hour + 30*time.Minute) // the doors open
+	at.Pass(24*time.Hour + 30*time.Minute) // the doors open
 	require.NoError(t, h.See(insured.HISNo))
 	refused(t, h.Cancel(ctx, "rules-3"), hospital.Rejected, "visited")
-	at.Advance(4 * time.Hour)
+	at.Pass(4 * time.Hour)
 	_, err = h.Hold(ctx, hold(slot, "rules-4", "P000001"))
 	refused(t, err, hospital.Rejected, "over")
 	_, err = h.Suspend(schedule.ID, "医生外出会诊", "")
@@ -308,10 +291,10 @@ func TestAHoldRunsOutAndFreesItsNumber(t *testing.T) {
 		_, err := h.Hold(ctx, hold(slot, key, "P000002"))
 		require.NoError(t, err)
 	}
-	at.Advance(15*time.Minute - time.Second)
+	at.Pass(15*time.Minute - time.Second)
 	_, err = h.Hold(ctx, hold(slot, "late-1", "P000004"))
 	refused(t, err, hospital.Conflict, "slot_taken")
-	at.Advance(time.Second)
+	at.Pass(time.Second)
 	next, err := h.Hold(ctx, hold(slot, "late-1", "P000004"))
 	require.NoError(t, err)
 	require.Equal(t, held.QueueNo, next.QueueNo)
@@ -517,7 +500,7 @@ func TestTheQueueMovesAsTheDoctorSees(t *testing.T) {
 		require.NoError(t, err)
 		numbers = append(numbers, r.HISNo)
 	}
-	at.Advance(24*time.Hour + 20*time.Minute)
+	at.Pass(24*time.Hour + 20*time.Minute)
 	for _, no := range numbers {
 		require.NoError(t, h.Arrive(no))
 	}
@@ -542,7 +525,7 @@ func TestFaultsOfTheHospitalItself(t *testing.T) {
 	require.NoError(t, err)
 	_, err = h.Confirm(ctx, hospital.ConfirmRequest{Key: "before-1", Patient: "P000001", Hold: old})
 	require.NoError(t, err)
-	at.Advance(20 * time.Minute)
+	at.Pass(20 * time.Minute)
 
 	h.WrongPatient(1)
 	lie, err := h.Hold(ctx, hold(slot, "during-1", "P000001"))

@@ -12,10 +12,11 @@ import (
 	"github.com/wxhospital/hospital"
 	"github.com/wxhospital/hospital/his"
 	"github.com/wxhospital/hospital/his/histest"
+	"github.com/wxhospital/hospital/internal/testclock"
 )
 
 // busyDay makes a journal of every kind of effect and returns the hospital.
-func busyDay(t *testing.T, dir string) (*histest.Hospital, *clock) {
+func busyDay(t *testing.T, dir string) (*histest.Hospital, *testclock.Clock) {
 	t.Helper()
 	at := newClock()
 	h, err := histest.NewHospital(histest.Config{Dir: dir, Now: at.Now, Quota: 1, Seed: 4})
@@ -39,14 +40,14 @@ func busyDay(t *testing.T, dir string) (*histest.Hospital, *clock) {
 	require.NoError(t, h.BindCard(ctx, his.CardRequest{Key: "journal-4", Patient: "P000001", CardNo: "JZ99"}))
 	_, err = h.PayDeposit(ctx, his.DepositRequest{Key: "journal-5", Admission: "ZY000001", Patient: "P000005", Amount: 5, Receipt: "r5"})
 	require.NoError(t, err)
-	at.Advance(time.Hour)
+	at.Pass(time.Hour)
 	today, err := h.Schedules(ctx, his.ScheduleQuery{From: hospital.DateOf(at.Now()), To: hospital.DateOf(at.Now())})
 	require.NoError(t, err)
 	slots, err := h.Slots(ctx, today[0].ID)
 	require.NoError(t, err)
 	_, err = h.Hold(ctx, hold(slots[3], "journal-6", "P000006"))
 	require.NoError(t, err)
-	at.Advance(16 * time.Minute)
+	at.Pass(16 * time.Minute)
 	_, err = h.Window().Sell(slots[3].ID, "P000007")
 	require.NoError(t, err)
 	require.NoError(t, h.Forget(10*time.Minute))

@@ -21,6 +21,7 @@ import (
 	"github.com/wxhospital/hospital/booking"
 	"github.com/wxhospital/hospital/his/histest"
 	"github.com/wxhospital/hospital/internal/sqltest"
+	"github.com/wxhospital/hospital/internal/testclock"
 	"github.com/wxhospital/hospital/payment"
 	"github.com/wxhospital/hospital/payment/paymenttest"
 )
@@ -47,7 +48,7 @@ func TestARandomWeekKeepsThePromises(t *testing.T) {
 	sqltest.Each(t, func(t *sqltest.T) {
 		var steps atomic.Int64
 		rapid.Check(t, func(r *rapid.T) {
-			at := &clock{at: monday}
+			at := testclock.At(monday)
 			db := mustOpen(t, sqltest.On(t, t.Engine), at)
 			kinds := slices.Sorted(maps.Keys(adapters()))
 			w := newWorld(t.Context(), r, at, db, adapters()[rapid.SampledFrom(kinds).Draw(r, "adapter")])

@@ -13,6 +13,7 @@ import (
 	"github.com/wxhospital/hospital/his"
 	"github.com/wxhospital/hospital/his/histest"
 	"github.com/wxhospital/hospital/internal/sqltest"
+	"github.com/wxhospital/hospital/internal/testclock"
 	"github.com/wxhospital/hospital/payment"
 )
 
@@ -23,7 +24,7 @@ import (
 func TestTheMainJobOverSOAP(t *testing.T) {
 	t.Parallel()
 	sqltest.Each(t, func(t *sqltest.T) {
-		at := &clock{at: monday}
+		at := testclock.At(monday)
 		faults := &histest.Faults{}
 		var mu sync.Mutex
 		var wire []string

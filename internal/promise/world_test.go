@@ -16,6 +16,7 @@ import (
 	"github.com/wxhospital/hospital/his"
 	"github.com/wxhospital/hospital/his/histest"
 	"github.com/wxhospital/hospital/internal/sqldb"
+	"github.com/wxhospital/hospital/internal/testclock"
 	"github.com/wxhospital/hospital/payment"
 	"github.com/wxhospital/hospital/payment/paymentsql"
 	"github.com/wxhospital/hospital/payment/paymenttest"
@@ -30,7 +31,7 @@ type world struct {
 	require.TestingT
 
 	ctx      context.Context //nolint:containedctx // a world lives as long as its test
-	clock    *clock
+	clock    *testclock.Clock
 	hospital *histest.Hospital
 	line     *histest.Line
 	till     *paymenttest.Till
@@ -103,26 +104,8 @@ type worker struct {
 	cashier *payment.Cashier
 }
 
-// clock is business time, and the time by which leases run.
-type clock struct {
-	mu sync.Mutex
-	at time.Time
-}
-
-func (c *clock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.at
-}
-
-func (c *clock) Pass(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.at = c.at.Add(d)
-}
-
 // newWorld builds a world over an empty database whose leases run by the clock.
-func newWorld(ctx context.Context, t require.TestingT, clock *clock, db *sqldb.DB, wires func(his.System) his.System) *world {
+func newWorld(ctx context.Context, t require.TestingT, clock *testclock.Clock, db *sqldb.DB, wires func(his.System) his.System) *world {
 	w := &world{TestingT: t, ctx: ctx, clock: clock, wires: wires}
 	var err error
 	w.hospital, err = histest.NewHospital(histest.Config{Now: clock.Now, SlotNumbers: 2})
@@ -389,7 +372,7 @@ func (w *world) selfPaying(n int) []hospital.Patient {
 	return patients[:n]
 }
 
-func mustOpen(tb testing.TB, open func(...func(*sqldb.Config)) *sqldb.DB, clock *clock) *sqldb.DB {
+func mustOpen(tb testing.TB, open func(...func(*sqldb.Config)) *sqldb.DB, clock *testclock.Clock) *sqldb.DB {
 	tb.Helper()
 	return open(func(config *sqldb.Config) { config.Clock = clock.Now })
 }

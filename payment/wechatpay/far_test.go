@@ -20,6 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/wxhospital/hospital"
+	"github.com/wxhospital/hospital/internal/testclock"
 	"github.com/wxhospital/hospital/payment"
 	"github.com/wxhospital/hospital/payment/wechatpay"
 )
@@ -35,24 +36,6 @@ const (
 
 	merchantsKey, platformKey, strangersKey, nextKey = 0, 1, 2, 3 // of keyOf
 )
-
-// clock is a business and wall clock that moves when a test says so.
-type clock struct {
-	mu sync.Mutex
-	at time.Time
-}
-
-func (c *clock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.at
-}
-
-func (c *clock) Add(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.at = c.at.Add(d)
-}
 
 // reply is one answer of the far side. The zero key signs with platformKey
 // under publicID.
@@ -76,7 +59,7 @@ type sent struct {
 // checks the signature of what it is asked.
 type far struct {
 	t     *testing.T
-	clock *clock
+	clock *testclock.Clock
 
 	mu      sync.Mutex
 	replies []reply
@@ -162,13 +145,13 @@ func (f *far) sign(h http.Header, answer reply) {
 type merchant struct {
 	*wechatpay.Channel
 	far   *far
-	clock *clock
+	clock *testclock.Clock
 	logs  *bytes.Buffer
 }
 
 func newMerchant(t *testing.T, change ...func(*wechatpay.Config)) *merchant {
 	t.Helper()
-	m := &merchant{clock: &clock{at: time.Date(2026, 11, 21, 7, 30, 0, 0, hospital.CST)}, logs: &bytes.Buffer{}}
+	m := &merchant{clock: testclock.At(time.Date(2026, 11, 21, 7, 30, 0, 0, hospital.CST)), logs: &bytes.Buffer{}}
 	m.far = &far{t: t, clock: m.clock}
 	cfg := config()
 	cfg.HTTPClient = &http.Client{Transport: m.far}

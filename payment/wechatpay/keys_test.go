@@ -82,7 +82,7 @@ func TestARotationIsFollowed(t *testing.T) {
 	_, err := m.Query(t.Context(), tradeNo)
 	require.NoError(t, err)
 
-	m.clock.Add(time.Hour)
+	m.clock.Pass(time.Hour)
 	m.far.says(
 		reply{status: 200, body: told("SUCCESS"), key: nextKey, serial: nextSerial},
 		reply{status: 200, body: listed(t, apiV3Key, certs.now, certs.next), key: nextKey, serial: nextSerial},
@@ -126,7 +126,7 @@ func TestSerialsThatNobodyKnowsAreLookedForOnceAMinute(t *testing.T) {
 	for range 3 {
 		_, err := m.Query(t.Context(), tradeNo)
 		require.ErrorIs(t, err, wechatpay.ErrUnknownKey)
-		m.clock.Add(29 * time.Second)
+		m.clock.Pass(29 * time.Second)
 	}
 	require.Equal(t, []string{tradePath, "/v3/certificates", tradePath, tradePath}, m.paths())
 	m.far.says(odd, none)
@@ -135,7 +135,7 @@ func TestSerialsThatNobodyKnowsAreLookedForOnceAMinute(t *testing.T) {
 	require.Len(t, m.far.requests(), 6, "a minute later it is looked for again")
 	require.Contains(t, m.logs.String(), "RESOURCE_NOT_EXISTS")
 
-	m.clock.Add(time.Hour)
+	m.clock.Pass(time.Hour)
 	m.far.says(reply{status: 200, body: told("SUCCESS"), serial: "PUB_KEY_ID_9"})
 	_, err = m.Query(t.Context(), tradeNo)
 	require.ErrorIs(t, err, wechatpay.ErrUnknownKey)
@@ -242,7 +242,7 @@ func TestAListOfCertificatesThatIsNotWeChatPaysIsNotTaken(t *testing.T) {
 			require.Error(t, err)
 			require.Len(t, m.far.requests(), 1, "not again at once")
 
-			m.clock.Add(6 * time.Second)
+			m.clock.Pass(6 * time.Second)
 			m.far.says(reply{status: 200, body: good(t, m), serial: nowSerial}, reply{status: 200, body: told("SUCCESS"), serial: nowSerial})
 			_, err = m.Query(t.Context(), tradeNo)
 			require.NoError(t, err, "the honest list is taken")
@@ -257,7 +257,7 @@ func TestAnExpiredCertificateVerifiesNothing(t *testing.T) {
 	m.far.says(reply{status: 200, body: listed(t, apiV3Key, certs.now), serial: nowSerial}, reply{status: 200, body: told("NOTPAY"), serial: nowSerial})
 	_, err := m.Query(t.Context(), tradeNo)
 	require.NoError(t, err)
-	m.clock.Add(366 * 24 * time.Hour)
+	m.clock.Pass(366 * 24 * time.Hour)
 	m.far.says(reply{status: 200, body: listed(t, apiV3Key, certs.now, certs.next), key: nextKey, serial: nextSerial},
 		reply{status: 200, body: told("NOTPAY"), serial: nowSerial}) // still listed, and over
 	_, err = m.Query(t.Context(), tradeNo)

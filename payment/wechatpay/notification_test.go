@@ -357,7 +357,7 @@ func TestAReplayMovesNothing(t *testing.T) {
 	require.Zero(t, o.taken())
 	require.Equal(t, 204, replay())
 	require.Zero(t, o.taken(), "what was refunded is not paid again")
-	o.clock.Add(5 * time.Minute)
+	o.clock.Pass(5 * time.Minute)
 	require.Equal(t, 401, replay())
 	require.Contains(t, o.logs.String(), "code=stale")
 }
@@ -496,7 +496,7 @@ func TestThePublishedNotificationIsVerifiedAndIsNotOurs(t *testing.T) {
 	cert, err := wechatpay.ParseCertificate([]byte(v.Keys[n.Cert]))
 	require.NoError(t, err)
 	m := newMerchant(t, byCertificate, func(c *wechatpay.Config) { c.PlatformCertificates = append(c.PlatformCertificates, cert) })
-	m.clock.Add(time.Unix(n.stamp(t).Unix, 0).Sub(m.clock.Now()))
+	m.clock.Pass(time.Unix(n.stamp(t).Unix, 0).Sub(m.clock.Now()))
 	h := http.Header{}
 	wechatpay.Signature{Stamp: n.stamp(t), Serial: n.Serial, Value: n.Signature}.Write(h)
 	_, err = m.ReadNotice(t.Context(), h, []byte(n.Body))

@@ -28,7 +28,7 @@ func TestThePrepayRequestIsMadeOnceAndResentByteForByte(t *testing.T) {
 		m.far.says(reply{lost: true}, reply{status: 500, body: `{"code":"SYSTEM_ERROR"}`}, reply{status: 200, body: `{"prepay_id":"wx2016"}`})
 		_, err := m.Prepay(t.Context(), a)
 		require.NoError(t, err)
-		m.clock.Add(time.Minute)
+		m.clock.Pass(time.Minute)
 		m.far.says(reply{status: 200, body: `{"prepay_id":"wx2017"}`})
 		_, err = m.Prepay(t.Context(), a)
 		require.NoError(t, err)

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/wxhospital/hospital"
+	"github.com/wxhospital/hospital/internal/testclock"
 	"github.com/wxhospital/hospital/payment"
 	"github.com/wxhospital/hospital/payment/paymenttest"
 	"github.com/wxhospital/hospital/payment/wechatpay"
@@ -29,7 +30,7 @@ var simulatedKeys = sync.OnceValues(func() (*wechatpaytest.Keys, error) {
 // street is a hospital and a WeChat Pay, each behind its own wire.
 type street struct {
 	t        *testing.T
-	clock    *clock
+	clock    *testclock.Clock
 	platform *wechatpaytest.Platform
 	cashier  *payment.Cashier
 	bills    *register
@@ -38,7 +39,7 @@ type street struct {
 
 func newStreet(t *testing.T, mode wechatpaytest.Mode) *street {
 	t.Helper()
-	s := &street{t: t, clock: &clock{at: opening}, bills: &register{}}
+	s := &street{t: t, clock: testclock.At(opening), bills: &register{}}
 	keys, err := simulatedKeys()
 	require.NoError(t, err)
 	mux := http.NewServeMux()
@@ -93,7 +94,7 @@ func (s *street) tap(sheet payment.Sheet) error {
 // later lets time pass for both sides, in steps of ten seconds.
 func (s *street) later(d time.Duration) {
 	s.t.Helper()
-	for end := s.clock.Now().Add(d); s.clock.Now().Before(end); s.clock.Add(10 * time.Second) {
+	for end := s.clock.Now().Add(d); s.clock.Now().Before(end); s.clock.Pass(10 * time.Second) {
 		_, err := s.platform.Advance(s.t.Context())
 		require.NoError(s.t, err)
 		_, err = s.cashier.Advance(s.t.Context())
@@ -207,7 +208,7 @@ func TestAFaultOfAnyCallCostsNoMoney(t *testing.T) {
 					for range 5 {
 						if err != nil {
 							sheet, err = s.pay(key)
-							s.clock.Add(15 * time.Second) // a breaker may be open
+							s.clock.Pass(15 * time.Second) // a breaker may be open
 						}
 					}
 					require.NoError(t, err)
@@ -333,7 +334,7 @@ func TestKeysChangeInMidStory(t *testing.T) {
 		key := s.open()
 		sheet, err := s.pay(key)
 		require.NoError(t, err)
-		s.clock.Add(time.Minute)
+		s.clock.Pass(time.Minute)
 		next, err := s.platform.NewCertificate()
 		require.NoError(t, err)
 		require.NoError(t, s.platform.SignWith(next))

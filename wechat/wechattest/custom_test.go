@@ -26,20 +26,20 @@ func TestACustomerServiceMessageNeedsAnOpenWindow(t *testing.T) {
 	require.Contains(t, over.Text, "out of response count limit rid: ")
 	require.NoError(t, f.Scan(t.Context(), "desk"))
 	require.Zero(t, write().Code, "a scan opens it anew")
-	a.clock.move(time.Minute)
+	a.clock.Pass(time.Minute)
 	closed := write()
 	require.Equal(t, 45015, closed.Code)
 	require.Contains(t, closed.Text, "response out of time limit or subscription is canceled rid: ")
 
 	require.NoError(t, f.Say(t.Context(), "在吗"))
-	a.clock.move(48*time.Hour - time.Second)
+	a.clock.Pass(48*time.Hour - time.Second)
 	for range 5 {
 		require.Zero(t, write().Code)
 	}
 	require.Equal(t, 45047, write().Code)
 	require.NoError(t, f.Say(t.Context(), "还在吗"))
 	require.Zero(t, write().Code, "each message opens 48 hours and five answers")
-	a.clock.move(48 * time.Hour)
+	a.clock.Pass(48 * time.Hour)
 	require.Equal(t, 45015, write().Code)
 
 	require.NoError(t, f.Say(t.Context(), "再见"))
@@ -47,7 +47,7 @@ func TestACustomerServiceMessageNeedsAnOpenWindow(t *testing.T) {
 	require.Equal(t, 45015, write().Code)
 	require.NoError(t, f.Follow(t.Context()))
 	require.Zero(t, a.post("/cgi-bin/menu/create", `{"button":[{"type":"click","name":"客服","key":"k"}]}`).Code)
-	a.clock.move(time.Hour)
+	a.clock.Pass(time.Hour)
 	require.Equal(t, 45015, write().Code)
 	_, err := f.Tap(t.Context(), "客服")
 	require.NoError(t, err)

@@ -62,7 +62,7 @@ func TestARestartForgetsNothing(t *testing.T) {
 	require.Zero(t, b.post(subscribePath, send(f.OpenID(), "queue", `"data":{"number1":{"value":"1"}}`)).Code)
 	require.Equal(t, 43101, b.post(subscribePath, send(f.OpenID(), "report", `"data":{"thing1":{"value":"血常规"}}`)).Code, "what was taken away stays away")
 	require.Equal(t, 43101, b.post(subscribePath, send(f.OpenID(), "queue", `"data":{"number1":{"value":"1"}}`)).Code)
-	b.clock.move(time.Second)
+	b.clock.Pass(time.Second)
 	_, err = b.Advance(t.Context())
 	require.NoError(t, err)
 	require.Zero(t, b.Pending())

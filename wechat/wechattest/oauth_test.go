@@ -76,7 +76,7 @@ func TestACodeIsGoodOnceAndForFiveMinutes(t *testing.T) {
 	require.Equal(t, 40163, a.exchange(code).Code)
 	require.Equal(t, 40029, a.exchange("guessed").Code)
 	late := a.authorize(f, "snsapi_base")
-	a.clock.move(5 * time.Minute)
+	a.clock.Pass(5 * time.Minute)
 	require.Equal(t, 42003, a.exchange(late).Code)
 }
 
@@ -131,11 +131,11 @@ func TestARefreshProlongsAndThenReplaces(t *testing.T) {
 	refresh := func(appID, token string) login {
 		return a.sns("/sns/oauth2/refresh_token", "appid", appID, "grant_type", "refresh_token", "refresh_token", token)
 	}
-	a.clock.move(time.Hour)
+	a.clock.Pass(time.Hour)
 	again := refresh(a.Account().AppID, first.Refresh)
 	require.Equal(t, first.Access, again.Access)
 	require.Equal(t, 7200, again.Expires)
-	a.clock.move(2 * time.Hour)
+	a.clock.Pass(2 * time.Hour)
 	require.Equal(t, 42001, a.sns("/sns/auth", "access_token", first.Access, "openid", first.OpenID).Code)
 	replaced := refresh(a.Account().AppID, first.Refresh)
 	require.NotEqual(t, first.Access, replaced.Access)
@@ -143,7 +143,7 @@ func TestARefreshProlongsAndThenReplaces(t *testing.T) {
 	require.Equal(t, 40030, refresh(a.Account().AppID, "guessed").Code)
 	require.Equal(t, 41003, refresh(a.Account().AppID, "").Code)
 	require.Equal(t, 40013, refresh("wx0", first.Refresh).Code)
-	a.clock.move(30 * 24 * time.Hour)
+	a.clock.Pass(30 * 24 * time.Hour)
 	require.Equal(t, 42002, refresh(a.Account().AppID, first.Refresh).Code)
 }
 

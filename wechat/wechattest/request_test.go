@@ -76,7 +76,7 @@ func TestQuotasAreADayAndAMinute(t *testing.T) {
 	require.Zero(t, ask())
 	require.Zero(t, ask())
 	require.Equal(t, 45011, ask())
-	a.clock.move(time.Minute)
+	a.clock.Pass(time.Minute)
 	require.Zero(t, ask())
 	require.Equal(t, 45009, ask())
 	require.Zero(t, a.get("/cgi-bin/getcallbackip").Code, "another path has its own")
@@ -90,10 +90,10 @@ func TestQuotasAreADayAndAMinute(t *testing.T) {
 		require.Zero(t, clear(a.Account().AppID))
 	}
 	require.Equal(t, 48006, clear(a.Account().AppID), "the eleventh of the month")
-	a.clock.move(24 * time.Hour)
+	a.clock.Pass(24 * time.Hour)
 	require.Zero(t, ask(), "a new day")
 	require.Equal(t, 48006, clear(a.Account().AppID))
-	a.clock.move(31 * 24 * time.Hour)
+	a.clock.Pass(31 * 24 * time.Hour)
 	require.Zero(t, clear(a.Account().AppID))
 }
 
@@ -104,7 +104,7 @@ func TestACallWithoutATokenSpendsNoQuota(t *testing.T) {
 	require.Equal(t, 40001, a.works("stranger"))
 	require.Zero(t, a.get(path).Code)
 	require.Equal(t, 45009, a.get(path).Code)
-	a.clock.move(24 * time.Hour)
+	a.clock.Pass(24 * time.Hour)
 	require.Zero(t, a.get(path).Code, "a new day")
 }
 
@@ -117,7 +117,7 @@ func TestTheTicketStaysForItsLife(t *testing.T) {
 	require.Equal(t, "ok", first.Text)
 	require.Equal(t, 7200, first.Expires)
 	require.Equal(t, first.raw, a.get(path, "type", "jsapi").raw)
-	a.clock.move(2 * time.Hour)
+	a.clock.Pass(2 * time.Hour)
 	require.NotEqual(t, first.raw, a.get(path, "type", "jsapi").raw)
 }
 

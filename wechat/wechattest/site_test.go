@@ -7,44 +7,26 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/wxhospital/hospital"
+	"github.com/wxhospital/hospital/internal/testclock"
 	"github.com/wxhospital/hospital/wechat/wechattest"
 )
 
 // opening is a Monday morning.
 var opening = time.Date(2026, 11, 23, 7, 30, 0, 0, hospital.CST)
 
-// clock is a clock that a test moves.
-type clock struct {
-	mu  sync.Mutex
-	now time.Time
-}
-
-func newClock() *clock { return &clock{now: opening} }
-
-func (c *clock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.now
-}
-
-func (c *clock) move(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.now = c.now.Add(d)
-}
+func newClock() *testclock.Clock { return testclock.At(opening) }
 
 // account is a platform with a clock that a test moves, asked without a
 // network.
 type account struct {
 	*wechattest.Platform
-	clock *clock
+	clock *testclock.Clock
 	tb    testing.TB
 }
 

@@ -37,7 +37,7 @@ func TestATemplateMessageReachesThePhoneAndReportsBack(t *testing.T) {
 	next, err := a.Advance(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, opening.Add(time.Second), next)
-	a.clock.move(time.Second)
+	a.clock.Pass(time.Second)
 	next, err = a.Advance(t.Context())
 	require.NoError(t, err)
 	require.Zero(t, next)
@@ -58,7 +58,7 @@ func TestATemplateThatFailsLaterSaysSo(t *testing.T) {
 	f := a.follower("陈素心")
 	deliver := func() string {
 		require.Zero(t, a.post(templatePath, send(f.OpenID(), "booked", bookedData)).Code)
-		a.clock.move(time.Second)
+		a.clock.Pass(time.Second)
 		_, err := a.Advance(t.Context())
 		require.NoError(t, err)
 		return inbox.last()
@@ -110,7 +110,7 @@ func TestOldKeysAreCutAndTheirFrameIsGone(t *testing.T) {
 	f := a.follower("陈素心")
 	got := a.post(templatePath, send(f.OpenID(), "legacy", `"data":{"first":{"value":"您好"},"keyword1":{"value":"`+strings.Repeat("长", 25)+`"},"remark":{"value":"谢谢"}}`))
 	require.Zero(t, got.Code)
-	a.clock.move(time.Second)
+	a.clock.Pass(time.Second)
 	_, err := a.Advance(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, []wechattest.Line{{Name: "姓名", Key: "keyword1", Value: strings.Repeat("长", 20)}}, f.Chat()[0].Cards[0].Lines)
@@ -126,12 +126,12 @@ func TestOneClientMsgIDIsOneMessage(t *testing.T) {
 	require.Zero(t, again.Code)
 	require.Equal(t, first.MsgID, again.MsgID)
 	require.Zero(t, a.post(templatePath, send(other.OpenID(), "booked", once)).Code)
-	a.clock.move(time.Second)
+	a.clock.Pass(time.Second)
 	_, err := a.Advance(t.Context())
 	require.NoError(t, err)
 	require.Len(t, f.Chat(), 1)
 	require.Len(t, other.Chat(), 1, "the id counts with its openid")
-	a.clock.move(10 * time.Minute)
+	a.clock.Pass(10 * time.Minute)
 	require.NotEqual(t, first.MsgID, a.post(templatePath, send(f.OpenID(), "booked", once)).MsgID, "ten minutes later it is forgotten")
 }
 
@@ -158,7 +158,7 @@ func TestASubscriptionNoticeNeedsACredit(t *testing.T) {
 	for range 3 {
 		require.Zero(t, a.post(subscribePath, report).Code, "long-term")
 	}
-	a.clock.move(time.Second)
+	a.clock.Pass(time.Second)
 	_, err := a.Advance(t.Context())
 	require.NoError(t, err)
 	require.Len(t, f.Chat(), 4)

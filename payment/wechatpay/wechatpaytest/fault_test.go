@@ -210,7 +210,7 @@ func TestSwitches(t *testing.T) {
 	m.p.Heal()
 	m.paid("SWITCH_1")
 	m.refund("SWITCH_1", "R1", 1250)
-	m.clock.forward(time.Minute)
+	m.clock.Pass(time.Minute)
 	l := m.ledger()
 	require.Equal(t, wechatpaytest.Waiting, l.Notices[0].State)
 	require.Equal(t, "SUCCESS", l.Refunds[0].Status)

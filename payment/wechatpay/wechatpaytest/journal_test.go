@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/wxhospital/hospital"
+	"github.com/wxhospital/hospital/internal/testclock"
 	"github.com/wxhospital/hospital/payment/wechatpay/wechatpaytest"
 )
 
@@ -38,7 +39,7 @@ func TestARestart(t *testing.T) {
 	set, err := keys()
 	require.NoError(t, err)
 	config := wechatpaytest.Config{Dir: dir, Mode: wechatpaytest.MixedMode, Keys: set, HTTPClient: mat.client()}
-	m := &merchant{t: t, clock: &clock{now: time.Date(2026, 11, 22, 7, 30, 0, 0, time.UTC)}}
+	m := &merchant{t: t, clock: testclock.At(time.Date(2026, 11, 22, 7, 30, 0, 0, time.UTC))}
 	m.reopen(config)
 	before := m.c
 	serial, err := m.p.NewCertificate()
@@ -66,7 +67,7 @@ func TestARestart(t *testing.T) {
 	require.Equal(t, http.StatusOK, m.refund("RESTART_1", "R1", 500).Status)
 	require.Len(t, m.ledger().Refunds, 1)
 
-	m.clock.forward(15 * time.Second)
+	m.clock.Pass(15 * time.Second)
 	m.advance()
 	came := mat.all()
 	require.Len(t, came, 3, "the payment a second time, the refund once")
@@ -114,7 +115,7 @@ func TestATornJournal(t *testing.T) {
 	set, err := keys()
 	require.NoError(t, err)
 	dir := t.TempDir()
-	m := &merchant{t: t, clock: &clock{now: time.Date(2026, 11, 22, 7, 30, 0, 0, time.UTC)}}
+	m := &merchant{t: t, clock: testclock.At(time.Date(2026, 11, 22, 7, 30, 0, 0, time.UTC))}
 	m.reopen(wechatpaytest.Config{Dir: dir, Keys: set})
 	for _, no := range []string{"TORN_01", "TORN_02", "TORN_03"} {
 		m.prepay(no)

@@ -16,6 +16,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/wxhospital/hospital/internal/testclock"
 	"github.com/wxhospital/hospital/payment/wechatpay"
 	"github.com/wxhospital/hospital/payment/wechatpay/wechatpaytest"
 )
@@ -31,32 +32,14 @@ type merchant struct {
 	t     *testing.T
 	p     *wechatpaytest.Platform
 	c     wechatpaytest.Credentials
-	clock *clock
+	clock *testclock.Clock
 	edit  func(*http.Request) // spoils the next requests after they were signed
-}
-
-// clock is business time under the test's hand.
-type clock struct {
-	mu  sync.Mutex
-	now time.Time
-}
-
-func (c *clock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.now
-}
-
-func (c *clock) forward(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.now = c.now.Add(d)
 }
 
 // trade opens a platform for a merchant. Notifications go to config.HTTPClient.
 func trading(t *testing.T, config wechatpaytest.Config) *merchant {
 	t.Helper()
-	m := &merchant{t: t, clock: &clock{now: time.Date(2026, 11, 22, 7, 30, 0, 0, time.UTC)}}
+	m := &merchant{t: t, clock: testclock.At(time.Date(2026, 11, 22, 7, 30, 0, 0, time.UTC))}
 	config.Now = m.clock.Now
 	m.p = open(t, config)
 	m.c = m.p.Credentials()

@@ -32,7 +32,7 @@ func TestANotificationOfAPayment(t *testing.T) {
 	require.Regexp(t, `^EV-`, got.ID)
 	require.Equal(t, "TRANSACTION.SUCCESS", got.Event)
 	require.Equal(t, m.query("NOTICE_1").JSON, got.Plain)
-	m.clock.forward(48 * time.Hour)
+	m.clock.Pass(48 * time.Hour)
 	m.advance()
 	require.Len(t, mat.all(), 1, "what was taken is not sent again")
 	require.Equal(t, wechatpaytest.Delivered, m.ledger().Notices[0].State)
@@ -44,7 +44,7 @@ func TestANotificationOfARefund(t *testing.T) {
 	m := trading(t, wechatpaytest.Config{HTTPClient: mat.client()})
 	m.paid("NOTICE_1")
 	m.refund("NOTICE_1", "R1", 500)
-	m.clock.forward(wechatpaytest.DefaultRefundAfter)
+	m.clock.Pass(wechatpaytest.DefaultRefundAfter)
 	m.advance()
 	came := mat.all()
 	require.Len(t, came, 2)
@@ -58,9 +58,9 @@ func TestANotificationOfARefund(t *testing.T) {
 	require.Equal(t, "2026-11-22T15:30:05+08:00", got.Plain["success_time"])
 	require.Equal(t, map[string]any{"total": 1250.0, "refund": 500.0, "payer_total": 1250.0, "payer_refund": 500.0}, got.Plain["amount"])
 
-	m.clock.forward(time.Minute)
+	m.clock.Pass(time.Minute)
 	m.refund("NOTICE_1", "R2", 500, "notify_url", nil)
-	m.clock.forward(time.Minute)
+	m.clock.Pass(time.Minute)
 	m.advance()
 	require.Len(t, mat.all(), 2, "without an address nobody is told")
 }
@@ -71,9 +71,9 @@ func TestARefundThatNamesNoAddress(t *testing.T) {
 	m := trading(t, wechatpaytest.Config{HTTPClient: mat.client(), RefundNotifyURL: "https://hospital.example/default"})
 	m.paid("NOTICE_1")
 	m.refund("NOTICE_1", "R1", 500, "notify_url", nil)
-	m.clock.forward(time.Minute)
+	m.clock.Pass(time.Minute)
 	m.refund("NOTICE_1", "R2", 500)
-	m.clock.forward(time.Minute)
+	m.clock.Pass(time.Minute)
 	m.advance()
 	urls := []string{}
 	for _, n := range mat.all()[1:] {
@@ -97,10 +97,10 @@ func TestTheLadder(t *testing.T) {
 	for i, pause := range ladder {
 		require.Len(t, mat.all(), i+1)
 		require.Equal(t, pause, next.Sub(m.clock.Now()), "before delivery %d", i+2)
-		m.clock.forward(pause - time.Nanosecond)
+		m.clock.Pass(pause - time.Nanosecond)
 		m.advance()
 		require.Len(t, mat.all(), i+1, "not sooner")
-		m.clock.forward(time.Nanosecond)
+		m.clock.Pass(time.Nanosecond)
 		next = m.advance()
 	}
 	require.Equal(t, 24*time.Hour+4*time.Minute, m.clock.Now().Sub(start))
@@ -233,7 +233,7 @@ func TestWhatMayBefallANotification(t *testing.T) {
 			}
 			m.paid("MAIL_1")
 			m.advance()
-			m.clock.forward(15 * time.Second)
+			m.clock.Pass(15 * time.Second)
 			m.advance()
 			got := []string{}
 			for _, n := range mat.all() {
@@ -278,16 +278,16 @@ func TestMailThatWaits(t *testing.T) {
 	m.refund("MAIL_1", "R1", 500)
 	m.advance()
 	require.Empty(t, mat.all(), "the payment waits for the refund")
-	m.clock.forward(wechatpaytest.DefaultRefundAfter)
+	m.clock.Pass(wechatpaytest.DefaultRefundAfter)
 	m.advance()
 	require.Empty(t, mat.all(), "and the refund is late")
-	m.clock.forward(time.Hour)
+	m.clock.Pass(time.Hour)
 	m.advance()
 	require.Equal(t, []string{"REFUND.SUCCESS", "TRANSACTION.SUCCESS"}, events())
 	mat.statuses = []int{401, 401}
 	m.refund("MAIL_1", "R2", 500)
 	for range 4 {
-		m.clock.forward(15 * time.Second)
+		m.clock.Pass(15 * time.Second)
 		m.advance()
 	}
 	require.Equal(t, []string{"REFUND.SUCCESS", "TRANSACTION.SUCCESS", "bad_signature", "bad_signature", "REFUND.SUCCESS"}, events())

@@ -120,7 +120,7 @@ func TestAPrepayIsRepeated(t *testing.T) {
 	m := trading(t, wechatpaytest.Config{})
 	expires := []any{"time_expire", "2026-11-22T15:45:00+08:00"}
 	first := m.prepay("REPEAT_1", expires...)
-	m.clock.forward(14*time.Minute + 30*time.Second)
+	m.clock.Pass(14*time.Minute + 30*time.Second)
 	second := m.prepay("REPEAT_1", expires...)
 	require.Equal(t, http.StatusOK, second.Status, "a repetition is not refused for the time that has gone by")
 	require.NotEqual(t, first.JSON["prepay_id"], second.JSON["prepay_id"])
@@ -136,7 +136,7 @@ func TestAPrepayIsRepeated(t *testing.T) {
 		require.Contains(t, got.Message, "请求重入", name)
 		require.True(t, strings.HasSuffix(got.Header.Get("Request-ID"), "-268498688"), name)
 	}
-	m.clock.forward(time.Minute)
+	m.clock.Pass(time.Minute)
 	got := m.prepay("REPEAT_1", expires...)
 	require.Equal(t, "INVALID_REQUEST", got.Code, "time_expire is over")
 	require.True(t, strings.HasSuffix(got.Header.Get("Request-ID"), "-268447914"))
@@ -161,10 +161,10 @@ func TestATradeLivesSevenDays(t *testing.T) {
 	t.Parallel()
 	m := trading(t, wechatpaytest.Config{})
 	m.prepay("SEVEN_1")
-	m.clock.forward(7*24*time.Hour - time.Second)
+	m.clock.Pass(7*24*time.Hour - time.Second)
 	require.Equal(t, "NOTPAY", m.query("SEVEN_1").JSON["trade_state"])
 	require.Equal(t, m.clock.Now().Add(time.Second), m.advance())
-	m.clock.forward(time.Second)
+	m.clock.Pass(time.Second)
 	require.True(t, m.advance().IsZero())
 	require.Equal(t, "CLOSED", m.query("SEVEN_1").JSON["trade_state"])
 }
@@ -309,7 +309,7 @@ func TestThePayer(t *testing.T) {
 	require.Len(t, m.ledger().Notices, 1)
 
 	m.prepay("PAYER_2")
-	m.clock.forward(2 * time.Hour)
+	m.clock.Pass(2 * time.Hour)
 	_, err = m.p.Pay(wechatpaytest.Payment{OutTradeNo: "PAYER_2"})
 	require.Equal(t, "expired", hospital.CodeOf(err), "a prepay_id lives two hours")
 	m.prepay("PAYER_2")
@@ -317,7 +317,7 @@ func TestThePayer(t *testing.T) {
 	require.NoError(t, err)
 
 	m.prepay("PAYER_3", "time_expire", m.clock.Now().Add(5*time.Minute).Format(time.RFC3339))
-	m.clock.forward(5 * time.Minute)
+	m.clock.Pass(5 * time.Minute)
 	_, err = m.p.Pay(wechatpaytest.Payment{OutTradeNo: "PAYER_3"})
 	require.Equal(t, "expired", hospital.CodeOf(err), "time_expire ends paying")
 	require.Equal(t, "NOTPAY", m.query("PAYER_3").JSON["trade_state"], "and does not close")

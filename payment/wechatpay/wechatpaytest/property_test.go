@@ -9,6 +9,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/wxhospital/hospital"
+	"github.com/wxhospital/hospital/internal/testclock"
 	"github.com/wxhospital/hospital/payment/wechatpay/wechatpaytest"
 )
 
@@ -23,7 +24,7 @@ func TestTheBooksBalance(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		dir := t.TempDir()
 		mat := &doormat{}
-		m := &merchant{t: t, clock: &clock{now: time.Date(2026, 11, 22, 7, 30, 0, 0, time.UTC)}}
+		m := &merchant{t: t, clock: testclock.At(time.Date(2026, 11, 22, 7, 30, 0, 0, time.UTC))}
 		config := wechatpaytest.Config{Dir: dir, Keys: set, HTTPClient: mat.client()}
 		m.reopen(config)
 		config.Keys = nil
@@ -51,7 +52,7 @@ func TestTheBooksBalance(t *testing.T) {
 				}
 			},
 			"wait": func(r *rapid.T) {
-				m.clock.forward(time.Duration(rapid.IntRange(1, 90).Draw(r, "seconds")) * time.Second)
+				m.clock.Pass(time.Duration(rapid.IntRange(1, 90).Draw(r, "seconds")) * time.Second)
 			},
 			"advance": func(*rapid.T) { m.advance() },
 			"restart": func(*rapid.T) {

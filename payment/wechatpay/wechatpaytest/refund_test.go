@@ -100,10 +100,10 @@ func TestNoMoreGoesBackThanCameIn(t *testing.T) {
 	require.Equal(t, http.StatusTooManyRequests, got.Status, "refunds of one trade are a minute apart")
 	require.Equal(t, "FREQUENCY_LIMITED", got.Code)
 	require.Equal(t, "RESOURCE_NOT_EXISTS", m.queryRefund("R2").Code, "and what was refused so was not accepted")
-	m.clock.forward(time.Minute)
+	m.clock.Pass(time.Minute)
 	require.Equal(t, "INVALID_REQUEST", m.refund("REFUND_1", "R2", 251).Code)
 	require.Equal(t, http.StatusOK, m.refund("REFUND_1", "R2", 250).Status)
-	m.clock.forward(time.Minute)
+	m.clock.Pass(time.Minute)
 	require.Equal(t, "INVALID_REQUEST", m.refund("REFUND_1", "R3", 1).Code)
 	l := m.ledger()
 	require.EqualValues(t, 2500, l.Paid)
@@ -118,7 +118,7 @@ func TestRefundsHaveTheirLimits(t *testing.T) {
 	for i := range 50 {
 		got := m.refund("REFUND_1", fmt.Sprintf("R%d", i), 1)
 		require.Equal(t, http.StatusOK, got.Status, "%s", got.Body)
-		m.clock.forward(time.Minute)
+		m.clock.Pass(time.Minute)
 	}
 	got := m.refund("REFUND_1", "R50", 1)
 	require.Equal(t, "INVALID_REQUEST", got.Code)
@@ -126,10 +126,10 @@ func TestRefundsHaveTheirLimits(t *testing.T) {
 	require.Equal(t, http.StatusOK, m.refund("REFUND_1", "R49", 1).Status, "a repetition is none")
 
 	m.paid("REFUND_2")
-	m.clock.forward(365 * 24 * time.Hour)
+	m.clock.Pass(365 * 24 * time.Hour)
 	m.paid("REFUND_3")
 	require.Equal(t, http.StatusOK, m.refund("REFUND_2", "S1", 1).Status)
-	m.clock.forward(time.Minute)
+	m.clock.Pass(time.Minute)
 	got = m.refund("REFUND_2", "S2", 1)
 	require.Equal(t, "INVALID_REQUEST", got.Code)
 	require.Contains(t, got.Message, "期限")
@@ -157,7 +157,7 @@ func TestARefundEndsByTheClock(t *testing.T) {
 	require.Equal(t, hospital.Invalid, hospital.KindOf(m.p.NextRefunds("DONE")))
 	for _, no := range []string{"R1", "R2", "R3", "R4"} {
 		require.Equal(t, http.StatusOK, m.refund("REFUND_1", no, 300).Status)
-		m.clock.forward(time.Minute)
+		m.clock.Pass(time.Minute)
 	}
 	status := func() (all []any) {
 		for _, no := range []string{"R1", "R2", "R3", "R4"} {
@@ -165,9 +165,9 @@ func TestARefundEndsByTheClock(t *testing.T) {
 		}
 		return all
 	}
-	m.clock.forward(56 * time.Minute)
+	m.clock.Pass(56 * time.Minute)
 	require.Equal(t, []any{"ABNORMAL", "PROCESSING", "PROCESSING", "PROCESSING"}, status())
-	m.clock.forward(3 * time.Minute)
+	m.clock.Pass(3 * time.Minute)
 	require.Equal(t, []any{"ABNORMAL", "CLOSED", "PROCESSING", "SUCCESS"}, status())
 	require.EqualValues(t, 900, m.ledger().Refunded, "a closed refund took nothing")
 	require.Equal(t, "CLOSED", m.refund("REFUND_1", "R2", 300).JSON["status"], "its number is used up")
@@ -202,7 +202,7 @@ func TestACouponIsSharedOut(t *testing.T) {
 		require.Equal(t, http.StatusOK, got.Status)
 		require.Equal(t, sum, fen(got.JSON, "amount.payer_refund")+fen(got.JSON, "amount.discount_refund"))
 		payer += fen(got.JSON, "amount.payer_refund")
-		m.clock.forward(time.Minute)
+		m.clock.Pass(time.Minute)
 	}
 	require.Equal(t, 917, payer)
 }

@@ -3,7 +3,6 @@ package bill_test
 import (
 	"context"
 	"math/rand/v2"
-	"sync"
 	"testing"
 	"time"
 
@@ -14,6 +13,7 @@ import (
 	"github.com/wxhospital/hospital/his/histest"
 	"github.com/wxhospital/hospital/internal/sqldb"
 	"github.com/wxhospital/hospital/internal/sqltest"
+	"github.com/wxhospital/hospital/internal/testclock"
 	"github.com/wxhospital/hospital/payment"
 	"github.com/wxhospital/hospital/payment/paymenttest"
 	"github.com/wxhospital/hospital/refserver/internal/bill"
@@ -24,23 +24,6 @@ const (
 	billID  = his.BillID("ZD000001")
 )
 
-type clock struct {
-	mu sync.Mutex
-	at time.Time
-}
-
-func (c *clock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.at
-}
-
-func (c *clock) Add(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.at = c.at.Add(d)
-}
-
 // grants lets anybody see anybody: the gate has tests of its own.
 type grants struct{ until time.Time }
 
@@ -50,7 +33,7 @@ func (g grants) Granted(context.Context, hospital.Actor, hospital.PatientID) (ti
 func (grants) Record(context.Context, hospital.AuditEntry) error { return nil }
 
 type world struct {
-	clock   *clock
+	clock   *testclock.Clock
 	his     *histest.Hospital
 	line    *histest.Line
 	desk    *bill.Desk
@@ -61,7 +44,7 @@ type world struct {
 
 func open(t *testing.T, db *sqldb.DB) *world {
 	t.Helper()
-	w := &world{clock: &clock{at: time.Date(2026, 11, 23, 9, 0, 0, 0, hospital.CST)}}
+	w := &world{clock: testclock.At(time.Date(2026, 11, 23, 9, 0, 0, 0, hospital.CST))}
 	var err error
 	w.his, err = histest.NewHospital(histest.Config{Now: w.clock.Now})
 	require.NoError(t, err)
@@ -111,7 +94,7 @@ func (w *world) settle(t *testing.T, charge hospital.Charge) payment.Order {
 		if order.State == payment.Delivered || order.State == payment.Refunded {
 			return order
 		}
-		w.clock.Add(20 * time.Second)
+		w.clock.Pass(20 * time.Second)
 	}
 	order, err := w.cashier.Find(t.Context(), charge.Key)
 	require.NoError(t, err)

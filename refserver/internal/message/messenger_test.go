@@ -3,7 +3,6 @@ package message_test
 import (
 	"context"
 	"errors"
-	"sync"
 	"testing"
 	"time"
 
@@ -12,6 +11,7 @@ import (
 	"github.com/wxhospital/hospital"
 	"github.com/wxhospital/hospital/internal/sqldb"
 	"github.com/wxhospital/hospital/internal/sqltest"
+	"github.com/wxhospital/hospital/internal/testclock"
 	"github.com/wxhospital/hospital/refserver/internal/message"
 	"github.com/wxhospital/hospital/wechat"
 	"github.com/wxhospital/hospital/wechat/wechattest"
@@ -19,25 +19,8 @@ import (
 
 const template = "tpl-0000000000000000000000000000000000001"
 
-type clock struct {
-	mu sync.Mutex
-	at time.Time
-}
-
-func (c *clock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.at
-}
-
-func (c *clock) Add(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.at = c.at.Add(d)
-}
-
 type world struct {
-	*clock
+	*testclock.Clock
 	db     *sqldb.DB
 	site   *wechattest.Site
 	phone  *wechattest.Follower
@@ -72,7 +55,7 @@ func (w *world) Text(_ context.Context, _ hospital.Phone, text string) error {
 
 func open(t *sqltest.T, edit func(*message.Config)) *world {
 	t.Helper()
-	w := &world{clock: &clock{at: time.Date(2026, 11, 23, 9, 0, 0, 0, hospital.CST)}, db: t.Open()}
+	w := &world{Clock: testclock.At(time.Date(2026, 11, 23, 9, 0, 0, 0, hospital.CST)), db: t.Open()}
 	w.site = wechattest.Start(t, wechattest.Config{Now: w.Now, Templates: []wechattest.Template{{ID: template, Title: "通知", Content: "科室:{{thing1.DATA}}\n提示:{{thing2.DATA}}"}}})
 	account := w.site.Account()
 	var err error
@@ -112,7 +95,7 @@ func (w *world) advance(t *sqltest.T) {
 // cards counts the notices that the phone shows a moment later.
 func (w *world) cards(t *sqltest.T) (n int) {
 	t.Helper()
-	w.Add(2 * time.Second)
+	w.Pass(2 * time.Second)
 	_, err := w.site.Advance(t.Context())
 	require.NoError(t, err)
 	for _, b := range w.phone.Chat() {
@@ -129,7 +112,7 @@ func TestEachEventArrivesOnce(t *testing.T) {
 		w.advance(t)
 		_, err := w.site.Advance(t.Context())
 		require.NoError(t, err)
-		w.Add(2 * time.Second)
+		w.Pass(2 * time.Second)
 		_, err = w.site.Advance(t.Context())
 		require.NoError(t, err)
 		require.Equal(t, 2, w.cards(t))
@@ -177,7 +160,7 @@ func TestWhatWeChatDidNotTakeIsVisibleAndArrivesLater(t *testing.T) {
 		require.Len(t, failed, 1)
 		require.Equal(t, "unavailable: down", failed[0].Failure)
 		w.client, w.after = client, nil
-		w.Add(time.Hour)
+		w.Pass(time.Hour)
 		w.advance(t)
 		require.Equal(t, 1, w.cards(t))
 		failed, err = w.m.Failed(t.Context(), 10)
@@ -193,10 +176,10 @@ func TestALostAnswerIsNeverSentTwice(t *testing.T) {
 		lost := &hospital.Error{Kind: hospital.Indeterminate, Code: "lost"}
 		w.after = func(error) error { return lost }
 		w.tell(t, "appt.booked")
-		w.Add(3 * time.Second)
+		w.Pass(3 * time.Second)
 		w.advance(t)
 		require.Equal(t, 1, w.cards(t), "the same key within ten minutes")
-		w.Add(time.Hour)
+		w.Pass(time.Hour)
 		w.after = nil
 		w.advance(t)
 		require.Equal(t, 1, w.cards(t), "not again after that")
@@ -256,14 +239,14 @@ func TestRemindersComeWhileTheAppointmentStands(t *testing.T) {
 	sqltest.Each(t, func(t *sqltest.T) {
 		w := open(t, nil)
 		w.tell(t, "appt.booked")
-		w.Add(33*time.Hour - time.Minute)
+		w.Pass(33*time.Hour - time.Minute)
 		w.advance(t)
 		require.Equal(t, 1, w.cards(t))
-		w.Add(time.Minute) // 18:00 on the day before
+		w.Pass(time.Minute) // 18:00 on the day before
 		w.advance(t)
 		require.Equal(t, 2, w.cards(t))
 		w.fact.Live = false
-		w.Add(13 * time.Hour) // two hours before
+		w.Pass(13 * time.Hour) // two hours before
 		w.advance(t)
 		require.Equal(t, 2, w.cards(t))
 	})

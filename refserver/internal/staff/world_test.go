@@ -8,7 +8,6 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -23,29 +22,12 @@ import (
 	"github.com/wxhospital/hospital/his/histest"
 	"github.com/wxhospital/hospital/internal/sqldb"
 	"github.com/wxhospital/hospital/internal/sqltest"
+	"github.com/wxhospital/hospital/internal/testclock"
 	"github.com/wxhospital/hospital/payment"
 	"github.com/wxhospital/hospital/payment/paymentsql"
 	"github.com/wxhospital/hospital/payment/paymenttest"
 	"github.com/wxhospital/hospital/refserver/internal/staff"
 )
-
-// clock is business time and wall time at once; only tests move it.
-type clock struct {
-	mu sync.Mutex
-	at time.Time
-}
-
-func (c *clock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.at
-}
-
-func (c *clock) Pass(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.at = c.at.Add(d)
-}
 
 // grants is what refserver's grants do about staff.
 type grants struct {
@@ -96,7 +78,7 @@ func (m *mailbox) Repeat(ctx context.Context, id string, audit hospital.AuditEnt
 type world struct {
 	*testing.T
 
-	clock    *clock
+	clock    *testclock.Clock
 	db       *sqldb.DB
 	hospital *histest.Hospital
 	line     *histest.Line
@@ -115,7 +97,7 @@ const password = "TESTING KEY correct horse"
 
 func newWorld(t *testing.T, open sqltest.Open) *world {
 	t.Helper()
-	w := &world{T: t, clock: &clock{at: time.Date(2026, 11, 23, 7, 30, 0, 0, hospital.CST)}, secrets: map[string]string{}}
+	w := &world{T: t, clock: testclock.At(time.Date(2026, 11, 23, 7, 30, 0, 0, hospital.CST)), secrets: map[string]string{}}
 	ctx := t.Context()
 	w.db = open(func(c *sqldb.Config) { c.Clock = w.clock.Now })
 	var err error
