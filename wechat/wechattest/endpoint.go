@@ -8,12 +8,13 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strconv"
 	"unicode/utf8"
 )
 
-// maxRequestBytes caps a call's body. The largest, a menu full of long
-// addresses, has about 20 kB.
+// maxRequestBytes caps a call's body, but for those of uploads. The largest, a
+// menu full of long addresses, has about 20 kB.
 const maxRequestBytes = 128 << 10
 
 // endpoint is one row of the table below.
@@ -58,6 +59,11 @@ func endpoints() map[string]endpoint {
 		{http.MethodGet, "/sns/userinfo", withWeb, Quota{Minute: 50_000}, (*turn).webUser},
 		{http.MethodGet, "/sns/auth", withWeb, Quota{Minute: 50_000}, (*turn).webCheck},
 	}
+	table = slices.Concat(
+		table,
+		mediaEndpoints(),
+		materialEndpoints(),
+	)
 	byPath := make(map[string]endpoint, len(table))
 	for _, e := range table {
 		byPath[e.path] = e
@@ -70,6 +76,8 @@ type request struct {
 	query url.Values
 	body  []byte
 	peer  netip.Addr
+	host  string // the name under which the platform was called
+	form  upload // in place of a body, where the path takes one
 	// escaped: the body spells a character as \uXXXX. WeChat takes such text as
 	// it is written, so a phone shows the backslash.
 	escaped bool
@@ -81,6 +89,7 @@ type request struct {
 func (p *Platform) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/_sim/", p.serveSim)
+	mux.HandleFunc("GET "+mediaPage+"{id}", p.serveMedium)
 	mux.HandleFunc("/", p.serveAPI)
 	return mux
 }
@@ -107,11 +116,15 @@ func (p *Platform) serveAPI(w http.ResponseWriter, r *http.Request) {
 		return
 	default:
 	}
-	body, err := io.ReadAll(io.LimitReader(r.Body, maxRequestBytes+1))
+	most := int64(maxRequestBytes)
+	if takesFile(r.URL.Path) {
+		most = maxUploadBytes
+	}
+	body, err := io.ReadAll(io.LimitReader(r.Body, most+1))
 	if err != nil {
 		panic(http.ErrAbortHandler) // half a request: nobody waits for an answer
 	}
-	if len(body) > maxRequestBytes {
+	if int64(len(body)) > most {
 		log.Outcome = "413"
 		w.WriteHeader(http.StatusRequestEntityTooLarge)
 		return
@@ -121,8 +134,8 @@ func (p *Platform) serveAPI(w http.ResponseWriter, r *http.Request) {
 	p.deliverAnswer(w, r, fault, answer)
 }
 
-// answer lets the call happen and returns its bytes.
-func (p *Platform) answer(r *http.Request, body []byte) (answer []byte, outcome string) {
+// answer lets the call happen and returns what it comes to: a file, or JSON.
+func (p *Platform) answer(r *http.Request, body []byte) (answer file, outcome string) {
 	var result any
 	var no *refusal
 	err := p.act(func(t *turn) error {
@@ -133,12 +146,15 @@ func (p *Platform) answer(r *http.Request, body []byte) (answer []byte, outcome 
 		no = refuse(-1) // the journal failed: nothing is promised any more
 	}
 	if no != nil {
-		return p.refusalBytes(no), strconv.Itoa(no.code)
+		return jsonFile(p.refusalBytes(no)), strconv.Itoa(no.code)
+	}
+	if sent, is := result.(file); is {
+		return sent, "ok"
 	}
 	if result == nil {
 		result = okay()
 	}
-	return encode(result), "ok"
+	return jsonFile(encode(result)), "ok"
 }
 
 func (t *turn) call(r *http.Request, body []byte) (any, *refusal) {
@@ -156,7 +172,7 @@ func (t *turn) call(r *http.Request, body []byte) (any, *refusal) {
 	if err != nil {
 		return nil, refuse(40097)
 	}
-	req := &request{query: query, body: body, peer: peerOf(r)}
+	req := &request{query: query, body: body, peer: peerOf(r), host: r.Host}
 	if e.auth == withToken {
 		if no := t.authorized(query.Get("access_token")); no != nil {
 			return nil, no
@@ -165,10 +181,15 @@ func (t *turn) call(r *http.Request, body []byte) (any, *refusal) {
 	if no := t.spend(e); no != nil {
 		return nil, no
 	}
-	if e.method == http.MethodPost {
-		if no := req.read(); no != nil {
-			return nil, no
-		}
+	var no *refusal
+	switch {
+	case takesFile(e.path):
+		req.form, no = readUpload(r.Header.Get("Content-Type"), body)
+	case e.method == http.MethodPost:
+		no = req.read()
+	}
+	if no != nil {
+		return nil, no
 	}
 	return e.rule(t, req)
 }
@@ -238,25 +259,29 @@ func (r *request) decode(v any) *refusal {
 }
 
 // deliverAnswer writes the answer, or what the switch makes of it.
-func (p *Platform) deliverAnswer(w http.ResponseWriter, r *http.Request, fault Fault, answer []byte) {
+func (p *Platform) deliverAnswer(w http.ResponseWriter, r *http.Request, fault Fault, answer file) {
 	switch fault.Kind {
 	case AnswerLost:
 		panic(http.ErrAbortHandler)
 	case Slow:
 		p.hold(r.Context(), fault)
 	case Truncated:
-		answer = answer[:len(answer)/2]
+		answer.data = answer.data[:len(answer.data)/2]
 	case Page:
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
 		_, _ = w.Write([]byte("<!DOCTYPE html><html><body><h1>It works</h1></body></html>")) // a caller that is gone asks again
 		return
 	default:
 	}
-	p.write(w, answer)
+	if answer.name != "" {
+		w.Header().Set("Content-Disposition", `attachment; filename="`+answer.name+`"`)
+	}
+	w.Header().Set("Content-Type", answer.kind)
+	_, _ = w.Write(answer.data) // a caller that is gone asks again
 }
 
 func (p *Platform) write(w http.ResponseWriter, answer []byte) {
-	w.Header().Set("Content-Type", "application/json; encoding=utf-8")
+	w.Header().Set("Content-Type", jsonType)
 	_, _ = w.Write(answer) // a caller that is gone asks again
 }
 
@@ -265,6 +290,17 @@ func (p *Platform) writeRefusal(w http.ResponseWriter, no *refusal) { p.write(w,
 func (p *Platform) refusalBytes(no *refusal) []byte {
 	return encode(status{Code: no.code, Text: withRID(no.text, p.config.Now())})
 }
+
+const jsonType = "application/json; encoding=utf-8"
+
+// file is the answer to a call: bytes and what they are. The name is "" for
+// what is no file but JSON.
+type file struct {
+	name, kind string
+	data       []byte
+}
+
+func jsonFile(data []byte) file { return file{kind: jsonType, data: data} }
 
 // status is what stands in every refusal and in most successes.
 type status struct {

@@ -120,6 +120,8 @@ type Platform struct {
 	jobs       *shelf[job]
 	domains    *shelf[bool]
 	spentForce *shelf[forced]
+	media      *shelf[medium]
+	materials  *shelf[material]
 }
 
 // turn is one command's stay in the platform: the lock is held and the clock is
@@ -178,6 +180,8 @@ func (p *Platform) shelve() {
 	p.jobs = newShelf[job](p, "jobs")
 	p.domains = newShelf[bool](p, "domains")
 	p.spentForce = newShelf[forced](p, "force")
+	p.media = newShelf[medium](p, "media")
+	p.materials = newShelf[material](p, "materials")
 }
 
 // check fills in defaults and names the bad field.

@@ -31,6 +31,12 @@ func wording(code int) string {
 		return "invalid grant_type"
 	case 40003:
 		return "invalid openid"
+	case 40004:
+		return "invalid media type"
+	case 40005:
+		return "invalid file type"
+	case 40006:
+		return "invalid meida size"
 	case 40007:
 		return "invalid media_id"
 	case 40008:
@@ -91,6 +97,8 @@ func wording(code int) string {
 		return "refresh_token missing"
 	case 41004:
 		return "appsecret missing"
+	case 41005:
+		return "media data missing"
 	case 41008:
 		return "missing code"
 	case 41009:
@@ -115,8 +123,12 @@ func wording(code int) string {
 		return "empty post data"
 	case 44004:
 		return "empty content"
+	case 45001:
+		return "media size out of limit"
 	case 45002:
 		return "content size out of limit"
+	case 45007:
+		return "playtime out of limit"
 	case 45009:
 		return "reach max api daily quota limit"
 	case 45011:

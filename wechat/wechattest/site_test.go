@@ -119,7 +119,12 @@ type answer struct {
 	Token   string `json:"access_token"`
 	Expires int    `json:"expires_in"`
 	MsgID   int64  `json:"msgid"`
-	raw     string
+
+	MediaID  string `json:"media_id"`
+	ThumbID  string `json:"thumb_media_id"`
+	VideoURL string `json:"video_url"`
+	URL      string `json:"url"`
+	raw      string
 }
 
 func read(tb testing.TB, w *httptest.ResponseRecorder) answer {
