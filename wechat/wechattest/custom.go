@@ -2,12 +2,19 @@ package wechattest
 
 import (
 	"maps"
+	"net/http"
 	"slices"
 )
 
 // maxTextBytes bounds a text in either direction.
 // API: 被动回复 and 客服消息, content "2048字节".
 const maxTextBytes = 2048
+
+func customEndpoints() []endpoint {
+	return []endpoint{
+		{http.MethodPost, "/cgi-bin/message/custom/send", withToken, Quota{Day: 500_000}, (*turn).sendCustom},
+	}
+}
 
 // sendCustom answers message/custom/send, for texts.
 func (t *turn) sendCustom(r *request) (any, *refusal) {

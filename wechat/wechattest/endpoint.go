@@ -35,40 +35,55 @@ const (
 	withWeb                // the token of a web login; the rule checks it
 )
 
-// endpoints is what the platform offers: to add a capability, add its row and
-// write its rule. A rule returns the answer, nil for {"errcode":0,"errmsg":"ok"}.
-// The daily limits are those of the console's list for a service account.
+// endpoints is what the platform offers: to add a capability, add its row to
+// the table of its noun, or such a table here, and write its rule. A rule
+// returns the answer, nil for {"errcode":0,"errmsg":"ok"}. The daily limits are
+// those of the console's list for a service account.
 func endpoints() map[string]endpoint {
-	table := []endpoint{
+	byPath := map[string]endpoint{}
+	for _, e := range slices.Concat(
+		accountEndpoints(),
+		oauthEndpoints(),
+		menuEndpoints(),
+		templateEndpoints(),
+		subscriptionEndpoints(),
+		customEndpoints(),
+		userEndpoints(),
+		mediaEndpoints(),
+		materialEndpoints(),
+	) {
+		byPath[e.path] = e
+	}
+	return byPath
+}
+
+func accountEndpoints() []endpoint {
+	return []endpoint{
 		{http.MethodGet, "/cgi-bin/token", withSecret, Quota{Day: 2000}, (*turn).classicToken},
 		{http.MethodPost, "/cgi-bin/stable_token", withSecret, Quota{Day: 500_000, Minute: 10_000}, (*turn).stableToken},
 		{http.MethodGet, "/cgi-bin/getcallbackip", withToken, Quota{}, (*turn).callbackIPs},
 		{http.MethodPost, "/cgi-bin/clear_quota", withToken, Quota{}, (*turn).clearQuota},
-		{http.MethodPost, "/cgi-bin/menu/create", withToken, Quota{Day: 1000}, (*turn).createMenu},
-		{http.MethodGet, "/cgi-bin/menu/get", withToken, Quota{Day: 10_000}, (*turn).getMenu},
-		{http.MethodGet, "/cgi-bin/menu/delete", withToken, Quota{Day: 1000}, (*turn).deleteMenu},
-		{http.MethodGet, "/cgi-bin/get_current_selfmenu_info", withToken, Quota{Day: 10_000}, (*turn).selfMenu},
-		{http.MethodPost, "/cgi-bin/message/template/send", withToken, Quota{Day: 100_000}, (*turn).sendTemplate},
-		{http.MethodPost, "/cgi-bin/message/subscribe/bizsend", withToken, Quota{Day: 100_000}, (*turn).sendSubscription},
-		{http.MethodPost, "/cgi-bin/message/custom/send", withToken, Quota{Day: 500_000}, (*turn).sendCustom},
-		{http.MethodGet, "/cgi-bin/user/get", withToken, Quota{Day: 500}, (*turn).listUsers},
-		{http.MethodGet, "/cgi-bin/user/info", withToken, Quota{Day: 500_000}, (*turn).userInfo},
 		{http.MethodGet, "/cgi-bin/ticket/getticket", withToken, Quota{Day: 1_000_000}, (*turn).getTicket},
-		{http.MethodGet, "/sns/oauth2/access_token", withSecret, Quota{Minute: 50_000}, (*turn).webAccess},
-		{http.MethodGet, "/sns/oauth2/refresh_token", withWeb, Quota{Minute: 50_000}, (*turn).webRefresh},
-		{http.MethodGet, "/sns/userinfo", withWeb, Quota{Minute: 50_000}, (*turn).webUser},
-		{http.MethodGet, "/sns/auth", withWeb, Quota{Minute: 50_000}, (*turn).webCheck},
 	}
-	table = slices.Concat(
-		table,
-		mediaEndpoints(),
-		materialEndpoints(),
-	)
-	byPath := make(map[string]endpoint, len(table))
-	for _, e := range table {
-		byPath[e.path] = e
+}
+
+// body says what a POST carries.
+type body int
+
+const (
+	anObject body = iota // a JSON object
+	aFile                // a multipart form with a file
+	aForm                // fields; the rule reads them
+	nothing              // it is not looked at
+)
+
+// bodyOf returns what a POST to the path carries, and its limit in bytes.
+func bodyOf(path string) (kind body, most int64) {
+	switch path {
+	case "/cgi-bin/media/upload", "/cgi-bin/media/uploadimg", "/cgi-bin/material/add_material":
+		return aFile, maxUploadBytes
 	}
-	return byPath
+	return anObject, maxRequestBytes
 }
 
 // request is a call as a rule sees it.
@@ -78,6 +93,7 @@ type request struct {
 	peer  netip.Addr
 	host  string // the name under which the platform was called
 	form  upload // in place of a body, where the path takes one
+	kind  string // the body's Content-Type
 	// escaped: the body spells a character as \uXXXX. WeChat takes such text as
 	// it is written, so a phone shows the backslash.
 	escaped bool
@@ -116,10 +132,7 @@ func (p *Platform) serveAPI(w http.ResponseWriter, r *http.Request) {
 		return
 	default:
 	}
-	most := int64(maxRequestBytes)
-	if takesFile(r.URL.Path) {
-		most = maxUploadBytes
-	}
+	_, most := bodyOf(r.URL.Path)
 	body, err := io.ReadAll(io.LimitReader(r.Body, most+1))
 	if err != nil {
 		panic(http.ErrAbortHandler) // half a request: nobody waits for an answer
@@ -181,17 +194,25 @@ func (t *turn) call(r *http.Request, body []byte) (any, *refusal) {
 	if no := t.spend(e); no != nil {
 		return nil, no
 	}
-	var no *refusal
-	switch {
-	case takesFile(e.path):
-		req.form, no = readUpload(r.Header.Get("Content-Type"), body)
-	case e.method == http.MethodPost:
-		no = req.read()
-	}
-	if no != nil {
-		return nil, no
+	if e.method == http.MethodPost {
+		if no := req.open(e.path, r.Header.Get("Content-Type")); no != nil {
+			return nil, no
+		}
 	}
 	return e.rule(t, req)
+}
+
+// open reads the body as far as its kind says.
+func (r *request) open(path, contentType string) (no *refusal) {
+	r.kind = contentType
+	switch kind, _ := bodyOf(path); kind {
+	case anObject:
+		no = r.read()
+	case aFile:
+		r.form, no = readUpload(contentType, r.body)
+	case aForm, nothing:
+	}
+	return no
 }
 
 func peerOf(r *http.Request) netip.Addr {
@@ -242,20 +263,39 @@ func literal(body []byte) (out []byte, escaped bool) {
 // decode reads the body into v. Names fit only in their exact case, as on the
 // real platform, and a value of the wrong type is a format error.
 func (r *request) decode(v any) *refusal {
+	_, no := r.decodeNoting(v)
+	return no
+}
+
+// decodeWhole is decode where a member that v does not have is a format error
+// too. Ours: the real platform passes over what it does not know, so a
+// misspelled field would be lost there without a word. v must therefore list
+// every documented field, those that the rule does not read included.
+func (r *request) decodeWhole(v any) *refusal {
+	unknown, no := r.decodeNoting(v)
+	if no == nil && unknown != "" {
+		return refusef(47001, "data format error: unknown field %s", unknown)
+	}
+	return no
+}
+
+// decodeNoting reads the body into v and names a member that v does not have.
+func (r *request) decodeNoting(v any) (unknown string, no *refusal) {
 	var tree any
 	decoder := json.NewDecoder(bytes.NewReader(r.body))
 	decoder.UseNumber()
 	if err := decoder.Decode(&tree); err != nil {
-		return refuse(47001)
+		return "", refuse(47001)
 	}
-	exact, err := json.Marshal(exactNames(tree, v))
+	tree, unknown = exactNames(tree, v)
+	exact, err := json.Marshal(tree)
 	if err == nil {
 		err = json.Unmarshal(exact, v)
 	}
 	if err != nil {
-		return refuse(47001)
+		return "", refuse(47001)
 	}
-	return nil
+	return unknown, nil
 }
 
 // deliverAnswer writes the answer, or what the switch makes of it.

@@ -145,8 +145,10 @@ func (p *Platform) workMine(ctx context.Context, id string) error {
 
 // finish lets a send become a push.
 func (t *turn) finish(j job) []field {
-	if j.Kind == templateJob {
+	switch j.Kind {
+	case templateJob:
 		return t.finishTemplate(j)
+	default:
+		return t.finishSubscription(j)
 	}
-	return t.finishSubscription(j)
 }

@@ -51,15 +51,6 @@ func mediaEndpoints() []endpoint {
 	}
 }
 
-// takesFile reports whether the path takes a form with a file in place of JSON.
-func takesFile(path string) bool {
-	switch path {
-	case "/cgi-bin/media/upload", "/cgi-bin/media/uploadimg", "/cgi-bin/material/add_material":
-		return true
-	}
-	return false
-}
-
 // upload is a multipart form: the file of the field "media", and other fields.
 type upload struct {
 	name   string // the file's

@@ -1,6 +1,7 @@
 package wechattest
 
 import (
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -73,6 +74,15 @@ func (m menu) find(name string) (button, bool) {
 		}
 	}
 	return button{}, false
+}
+
+func menuEndpoints() []endpoint {
+	return []endpoint{
+		{http.MethodPost, "/cgi-bin/menu/create", withToken, Quota{Day: 1000}, (*turn).createMenu},
+		{http.MethodGet, "/cgi-bin/menu/get", withToken, Quota{Day: 10_000}, (*turn).getMenu},
+		{http.MethodGet, "/cgi-bin/menu/delete", withToken, Quota{Day: 1000}, (*turn).deleteMenu},
+		{http.MethodGet, "/cgi-bin/get_current_selfmenu_info", withToken, Quota{Day: 10_000}, (*turn).selfMenu},
+	}
 }
 
 // createMenu replaces the menu, all or nothing.

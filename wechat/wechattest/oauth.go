@@ -1,6 +1,9 @@
 package wechattest
 
-import "time"
+import (
+	"net/http"
+	"time"
+)
 
 const (
 	webTokenLife = 7200 * time.Second
@@ -56,6 +59,16 @@ func (t *turn) webOpenID(g grant) string {
 		return openIDOf("snapshot "+g.OpenID, 0)
 	}
 	return g.OpenID
+}
+
+func oauthEndpoints() []endpoint {
+	limit := Quota{Minute: 50_000}
+	return []endpoint{
+		{http.MethodGet, "/sns/oauth2/access_token", withSecret, limit, (*turn).webAccess},
+		{http.MethodGet, "/sns/oauth2/refresh_token", withWeb, limit, (*turn).webRefresh},
+		{http.MethodGet, "/sns/userinfo", withWeb, limit, (*turn).webUser},
+		{http.MethodGet, "/sns/auth", withWeb, limit, (*turn).webCheck},
+	}
 }
 
 // webAccess exchanges a code, once.

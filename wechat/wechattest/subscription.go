@@ -2,6 +2,7 @@ package wechattest
 
 import (
 	"context"
+	"net/http"
 
 	"github.com/wxhospital/hospital"
 )
@@ -59,6 +60,12 @@ func (f *Follower) Unsubscribe(ctx context.Context, template string) error {
 		return []string{t.pushEvent(u, false, "subscribe_msg_change_event", nest("SubscribeMsgChangeEvent",
 			nest("List", text("TemplateId", template), text("SubscribeStatusString", "reject"))))}, nil
 	})
+}
+
+func subscriptionEndpoints() []endpoint {
+	return []endpoint{
+		{http.MethodPost, "/cgi-bin/message/subscribe/bizsend", withToken, Quota{Day: 100_000}, (*turn).sendSubscription},
+	}
 }
 
 // sendSubscription answers message/subscribe/bizsend. A follower is not asked

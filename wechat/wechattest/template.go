@@ -1,6 +1,7 @@
 package wechattest
 
 import (
+	"net/http"
 	"regexp"
 	"slices"
 	"strconv"
@@ -118,6 +119,12 @@ type sentMessage struct {
 
 // firstMsgID keeps message numbers above what fits 32 bits, as they are.
 const firstMsgID = 3_000_000_000_000_000_000
+
+func templateEndpoints() []endpoint {
+	return []endpoint{
+		{http.MethodPost, "/cgi-bin/message/template/send", withToken, Quota{Day: 100_000}, (*turn).sendTemplate},
+	}
+}
 
 // sendTemplate answers message/template/send.
 func (t *turn) sendTemplate(r *request) (any, *refusal) {

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"maps"
+	"net/http"
 	"slices"
 	"strconv"
 	"time"
@@ -59,6 +60,13 @@ func (t *turn) followers() []string {
 		ids[i] = u.OpenID
 	}
 	return ids
+}
+
+func userEndpoints() []endpoint {
+	return []endpoint{
+		{http.MethodGet, "/cgi-bin/user/get", withToken, Quota{Day: 500}, (*turn).listUsers},
+		{http.MethodGet, "/cgi-bin/user/info", withToken, Quota{Day: 500_000}, (*turn).userInfo},
+	}
 }
 
 // listUsers answers user/get.
