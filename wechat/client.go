@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -36,9 +37,14 @@ const (
 type Config struct {
 	// AppID and Secret are the account's 开发者ID and 开发者密码. Required.
 	AppID, Secret string
-	// BaseURL is the platform. Default "https://api.weixin.qq.com"; its stand-by
-	// is "https://api2.weixin.qq.com".
+	// BaseURL is the platform. Default "https://api.weixin.qq.com".
 	BaseURL string
+	// Standby are further doors to the platform, tried in this order when nothing
+	// of a request can have left for the one before: no name, no connection, an
+	// open breaker. A call whose answer was lost is never made elsewhere. At most
+	// eight. Default: [StandbyURLs] where BaseURL is the default, else none; an
+	// empty list that is not nil means none.
+	Standby []string
 	// OpenURL is where web logins begin. Default "https://open.weixin.qq.com".
 	OpenURL string
 	// HTTPClient lends its Transport; DialContext replaces the network. At most
@@ -47,9 +53,13 @@ type Config struct {
 	DialContext func(ctx context.Context, network, address string) (net.Conn, error)
 	// Logger receives one line a call, without addresses; nil discards.
 	Logger *slog.Logger
-	// Timeout bounds one call. Default 10 s.
+	// Observe is told of every request to the platform when it has ended, from
+	// the goroutine that made it: do not block. Nil for nobody.
+	Observe func(Exchange)
+	// Timeout bounds one call, with all its hosts. Default 10 s.
 	Timeout time.Duration
-	// MaxConcurrent is how many calls may be under way at once. Default 32.
+	// MaxConcurrent is how many calls may be under way at once at one host.
+	// Default 32.
 	MaxConcurrent int
 	// TripAfter failed calls in a row make the client refuse for OpenFor.
 	// Defaults 8 and 10 s; a negative TripAfter means never.
@@ -77,7 +87,9 @@ type Config struct {
 type Client struct {
 	appID, secret string
 	openURL       string
-	remote        *remote.Client
+	hosts         []host
+	timeout       time.Duration
+	watch         func(Exchange)
 	logger        *slog.Logger
 	now           func() time.Time
 	classic       bool
@@ -96,6 +108,21 @@ func New(config Config) (*Client, error) {
 	if config.BaseURL == "" {
 		config.BaseURL = defaultBaseURL
 	}
+	if config.Standby == nil && config.BaseURL == defaultBaseURL {
+		config.Standby = StandbyURLs()
+	}
+	if len(config.Standby) > maxStandby {
+		return bad("Standby: at most 8")
+	}
+	if slices.ContainsFunc(config.Standby, func(address string) bool { return !webAddress(address) }) {
+		return bad("Standby: want http:// or https:// and a host")
+	}
+	if config.Timeout < 0 {
+		return bad("Timeout: want a positive duration")
+	}
+	if config.Timeout == 0 {
+		config.Timeout = defaultTimeout
+	}
 	if config.OpenURL == "" {
 		config.OpenURL = defaultOpenURL
 	}
@@ -111,17 +138,13 @@ func New(config Config) (*Client, error) {
 	if config.Logger == nil {
 		config.Logger = slog.New(slog.DiscardHandler)
 	}
-	caller, err := remote.New(remote.Config{
-		Name: "wechat", BaseURL: config.BaseURL, HTTPClient: config.HTTPClient, DialContext: config.DialContext,
-		Logger: config.Logger, Timeout: config.Timeout, MaxConcurrent: config.MaxConcurrent, MaxResponse: maxAnswer,
-		TripAfter: config.TripAfter, OpenFor: config.OpenFor,
-	})
+	hosts, err := newHosts(config)
 	if err != nil {
-		return nil, err //nolint:wrapcheck // a *hospital.Error that names the field
+		return nil, err
 	}
 	c := &Client{
 		appID: config.AppID, secret: config.Secret, openURL: strings.TrimSuffix(config.OpenURL, "/"),
-		remote: caller, logger: config.Logger, now: config.Now, classic: config.Classic,
+		hosts: hosts, timeout: config.Timeout, watch: config.Observe, logger: config.Logger, now: config.Now, classic: config.Classic,
 	}
 	c.tokens = newKeeper("access_token", config, c.fetchToken)
 	c.tokens.ruthless = config.Classic
@@ -130,7 +153,11 @@ func New(config Config) (*Client, error) {
 }
 
 // CloseIdle closes the connections that no call is using.
-func (c *Client) CloseIdle() { c.remote.CloseIdle() }
+func (c *Client) CloseIdle() {
+	for _, host := range c.hosts {
+		host.remote.CloseIdle()
+	}
+}
 
 // call is one thing asked of the platform.
 type call struct {
@@ -216,9 +243,8 @@ func (c *Client) persist(ctx context.Context, call call, body []byte, token stri
 	}
 }
 
-// once makes the call and reads errcode. lost reports that an attempt before
-// the answered one may have been applied.
-func (c *Client) once(ctx context.Context, call call, body []byte, token string) (result gjson.Result, lost bool, failure *hospital.Error) {
+// request is the call as it goes over the wire.
+func (call call) request(body []byte, token string) remote.Call {
 	query := url.Values{}
 	maps.Copy(query, call.query)
 	if token != "" {
@@ -231,30 +257,33 @@ func (c *Client) once(ctx context.Context, call call, body []byte, token string)
 	if body != nil {
 		request.Header = http.Header{"Content-Type": {"application/json; charset=utf-8"}}
 	}
-	answer, err := c.remote.Do(ctx, request)
+	return request
+}
+
+// read takes what came of a call apart.
+func (c *Client) read(call call, answer remote.Answer, err error, token string) (gjson.Result, *hospital.Error) {
 	if err != nil {
 		if known, ok := errors.AsType[*hospital.Error](err); ok {
-			return result, false, known
+			return gjson.Result{}, known
 		}
-		return result, false, &hospital.Error{Kind: hospital.Internal, Op: call.op, Err: err}
+		return gjson.Result{}, &hospital.Error{Kind: hospital.Internal, Op: call.op, Err: err}
 	}
-	lost = answer.Lost > 0
 	if answer.Status >= http.StatusMultipleChoices {
-		return result, lost, &hospital.Error{Kind: hospital.Rejected, Op: call.op, Code: "http_" + strconv.Itoa(answer.Status)}
+		return gjson.Result{}, &hospital.Error{Kind: hospital.Rejected, Op: call.op, Code: "http_" + strconv.Itoa(answer.Status)}
 	}
 	if !gjson.ValidBytes(answer.Body) || !bytes.HasPrefix(bytes.TrimSpace(answer.Body), []byte("{")) {
-		return result, lost, call.bad("not a JSON object")
+		return gjson.Result{}, call.bad("not a JSON object")
 	}
-	result = gjson.ParseBytes(answer.Body)
+	result := gjson.ParseBytes(answer.Body)
 	code, err := integer(result.Get("errcode"))
 	switch {
 	case err != nil:
-		return result, lost, call.bad("errcode")
+		return result, call.bad("errcode")
 	case code != 0:
 		known := append([]string{token, c.secret}, call.personal...)
-		return result, lost, newRefusal(call.op, int(code), result.Get("errmsg").String(), call.changes, known...)
+		return result, newRefusal(call.op, int(code), result.Get("errmsg").String(), call.changes, known...)
 	}
-	return result, lost, nil
+	return result, nil
 }
 
 // bad is the error of an answer that cannot be believed: what changes

@@ -45,6 +45,7 @@ type trip struct {
 	call     *Call
 	attempts int
 	lost     int // attempts that may have been applied
+	sent     bool
 	last     outcome
 }
 
@@ -60,6 +61,7 @@ func tripOf(ctx context.Context) *trip {
 
 func (t *trip) note(o outcome) {
 	t.attempts++
+	t.sent = t.sent || o.fate != notSent
 	if t.last.fate == lost {
 		t.lost++
 	}

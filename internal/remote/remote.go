@@ -48,6 +48,9 @@ type Config struct {
 	Logger *slog.Logger
 	// Timeout bounds one call with all its attempts. Default 10 s.
 	Timeout time.Duration
+	// DialTimeout bounds the way to a connection, names and TLS included, on a
+	// transport of our own. Default: Timeout.
+	DialTimeout time.Duration
 	// AttemptTimeout bounds one attempt. Default: Timeout, so that a far side
 	// that is slow is not asked twice.
 	AttemptTimeout time.Duration
@@ -60,6 +63,9 @@ type Config struct {
 	// RetryWait is the pause before the first repetition; it doubles up to
 	// 2 s. Default 200 ms.
 	RetryWait time.Duration
+	// Elsewhere says that the caller has another place for a call that was not
+	// sent, so it is not repeated here.
+	Elsewhere bool
 	// Sign signs one attempt; it is called anew for each. Its error ends the
 	// call before anything is sent.
 	Sign func(request *http.Request, body []byte) error
@@ -116,6 +122,10 @@ type Answer struct {
 	Body   []byte // decompressed
 	// Lost counts the earlier attempts of this call that may have been applied.
 	Lost int
+	// Attempts is how often the call was made, and Sent whether any of it can
+	// have left. They are known beside an error too.
+	Attempts int
+	Sent     bool
 }
 
 // New returns a client. It sends nothing. An Invalid error names the bad field.
@@ -129,8 +139,8 @@ func New(config Config) (*Client, error) {
 		return bad("BaseURL: want http:// or https:// and a host")
 	case config.HTTPClient != nil && config.DialContext != nil:
 		return bad("DialContext: not together with HTTPClient")
-	case config.Timeout < 0 || config.AttemptTimeout < 0 || config.RetryWait < 0 || config.OpenFor < 0:
-		return bad("Timeout, AttemptTimeout, RetryWait, OpenFor: want a positive duration")
+	case config.Timeout < 0 || config.DialTimeout < 0 || config.AttemptTimeout < 0 || config.RetryWait < 0 || config.OpenFor < 0:
+		return bad("Timeout, DialTimeout, AttemptTimeout, RetryWait, OpenFor: want a positive duration")
 	case config.MaxResponse < 0 || config.MaxConcurrent < 0:
 		return bad("MaxResponse, MaxConcurrent: want a positive number")
 	case config.MaxResponse > mostMaxResponse:
@@ -159,6 +169,7 @@ func withDefaults(c Config) Config {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
 	c.Timeout = or(c.Timeout, defaultTimeout)
+	c.DialTimeout = or(c.DialTimeout, c.Timeout)
 	c.AttemptTimeout = or(c.AttemptTimeout, c.Timeout)
 	c.MaxResponse = or(c.MaxResponse, defaultMaxResponse)
 	c.MaxConcurrent = or(c.MaxConcurrent, defaultMaxConcurrent)
@@ -185,14 +196,18 @@ func transport(config Config) http.RoundTripper {
 	}
 	dial := config.DialContext
 	if dial == nil {
-		dial = (&net.Dialer{Timeout: config.Timeout, KeepAlive: 30 * time.Second}).DialContext
+		dial = (&net.Dialer{KeepAlive: 30 * time.Second}).DialContext
 	}
 	return &http.Transport{
-		DialContext:            dial,
+		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+			ctx, cancel := context.WithTimeout(ctx, config.DialTimeout)
+			defer cancel()
+			return dial(ctx, network, address)
+		},
 		ForceAttemptHTTP2:      true,
 		MaxIdleConnsPerHost:    config.MaxConcurrent,
 		IdleConnTimeout:        60 * time.Second, // below the 90 s after which common gateways drop silently
-		TLSHandshakeTimeout:    config.Timeout,
+		TLSHandshakeTimeout:    config.DialTimeout,
 		MaxResponseHeaderBytes: 64 << 10,
 	}
 }
@@ -207,7 +222,8 @@ func layers(one *attempt, config Config) *resty.Client {
 		RetryWaitMax: maxRetryWait,
 		Backoff:      backoff,
 		CheckRetry: func(ctx context.Context, _ *http.Response, _ error) (bool, error) {
-			return tripOf(ctx).again(), nil
+			trip := tripOf(ctx)
+			return trip.again() && (trip.last.fate != notSent || !config.Elsewhere), nil
 		},
 		ErrorHandler: retryablehttp.PassthroughErrorHandler,
 	}
@@ -236,12 +252,15 @@ func (silent) Debugf(string, ...any) {}
 //     the breaker is open, no place came free in time, or the call is ReadOnly.
 //   - Indeterminate: some attempt may have been applied.
 //   - Invalid: the Call itself is malformed.
+//
+// Beside an error the Answer holds Attempts and Sent and nothing else.
 func (c *Client) Do(ctx context.Context, call Call) (Answer, error) {
 	ctx, cancel := context.WithTimeout(ctx, or(call.Timeout, c.timeout))
 	defer cancel()
 	trip := &trip{call: &call}
 	start := time.Now()
 	answer, err := c.shielded(ctx, trip)
+	answer.Attempts, answer.Sent = trip.attempts, trip.sent
 	c.log(ctx, trip, answer, err, time.Since(start))
 	return answer, err
 }

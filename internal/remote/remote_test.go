@@ -130,6 +130,48 @@ func TestOutcome(t *testing.T) {
 	}
 }
 
+func TestWhatWasSentIsToldBesideTheError(t *testing.T) {
+	t.Parallel()
+	read := remote.Call{Op: "his.Find", Path: "/find", ReadOnly: true}
+	for name, test := range map[string]struct {
+		scripts   []func(net.Conn)
+		elsewhere bool
+		attempts  int
+		sent      bool
+	}{
+		"nothing, on a line that is refused":                    {[]func(net.Conn){nil}, false, 3, false},
+		"nothing, and it is not repeated where another line is": {[]func(net.Conn){nil}, true, 1, false},
+		"something, on a line that is cut":                      {[]func(net.Conn){says("")}, true, 3, true},
+		"something, on a line that is cut and then refused":     {[]func(net.Conn){says(""), nil}, true, 2, true},
+		"something, where there was an answer":                  {[]func(net.Conn){says("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")}, true, 1, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				answer, err := newClient(t, &farSide{scripts: test.scripts}, func(c *remote.Config) { c.Elsewhere = test.elsewhere }).Do(t.Context(), read)
+				require.Equal(t, answer.Status == 0, err != nil)
+				require.Equal(t, test.attempts, answer.Attempts)
+				require.Equal(t, test.sent, answer.Sent)
+			})
+		})
+	}
+	t.Run("nothing, where the way to a connection takes too long", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			client, err := remote.New(remote.Config{BaseURL: "http://his.test", DialTimeout: time.Second, Elsewhere: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+				<-ctx.Done()
+				return nil, ctx.Err()
+			}})
+			require.NoError(t, err)
+			begun := time.Now()
+			answer, err := client.Do(t.Context(), read)
+			require.ErrorIs(t, err, &hospital.Error{Kind: hospital.Unavailable, Code: "timeout"})
+			require.False(t, answer.Sent)
+			require.Equal(t, time.Second, time.Since(begun))
+		})
+	})
+}
+
 func TestAnswer(t *testing.T) {
 	t.Parallel()
 
