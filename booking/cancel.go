@@ -257,6 +257,10 @@ func (d *Desk) stays(ctx context.Context, a Appointment, refusal error) (bool, A
 		saved, err := d.wait(ctx, a, err)
 		return false, saved, err
 	}
+	if found.Patient != a.Patient {
+		saved, err := d.toManual(ctx, a, "the HIS answered for another patient")
+		return false, saved, err
+	}
 	if !found.State.Live() {
 		return true, a, nil
 	}

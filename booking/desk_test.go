@@ -655,6 +655,32 @@ func TestAStateNobodyKnowsIsNoStrikeAndNoStorm(t *testing.T) {
 	require.NotContains(t, c.events(), "appt.no_show")
 }
 
+// mixedUpSlots refuse to cancel and answer with the registration of another patient.
+type mixedUpSlots struct{ booking.Slots }
+
+func (s mixedUpSlots) Cancel(context.Context, hospital.Key) error {
+	return &hospital.Error{Kind: hospital.Rejected, Code: "not_yours"}
+}
+
+func (s mixedUpSlots) Find(ctx context.Context, key hospital.Key) (hospital.Registration, error) {
+	found, err := s.Slots.Find(ctx, key)
+	found.Patient, found.State = "P-somebody-else", hospital.RegistrationCancelled
+	return found, err
+}
+
+func TestARefusedCancellationIsNotSettledByAnotherPatientsRegistration(t *testing.T) {
+	t.Parallel()
+	c := newClinic(t, nil)
+	a, err := c.book(c.wish(1))
+	require.NoError(t, err)
+	require.NoError(t, c.pay(a))
+	c.edit = func(config *booking.Config) { config.Slots = mixedUpSlots{config.Slots} }
+	c.restart()
+	_, err = c.cancel(a)
+	require.NoError(t, err)
+	require.Equal(t, booking.Manual, c.find(a.ID).State, "a person looks, and no money moves by itself")
+}
+
 func TestALostAnswerWhileANumberIsClaimedAgainCostsNobodyTheNumber(t *testing.T) {
 	t.Parallel()
 	for name, lose := range map[string]func(*histest.Line){

@@ -3,6 +3,8 @@ package booking
 import (
 	"context"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/wxhospital/hospital"
@@ -84,6 +86,7 @@ type Lease struct {
 type Query struct {
 	Patient  hospital.PatientID
 	Schedule hospital.ScheduleID
+	Date     hospital.Date // of the visit; the zero Date is any
 	States   []State
 	Live     bool // only those that claim a number
 	Limit    int  // 0 is the default of 100; at most 1000
@@ -145,6 +148,15 @@ func (r QuotaRecall) Choose(unsold []int) []int {
 		}
 	}
 	return chosen
+}
+
+// Object names the numbers that were taken, for the audit row: "S1-1: 5, 6".
+func (r QuotaRecall) Object(taken []int) string {
+	words := make([]string, len(taken))
+	for i, number := range taken {
+		words[i] = strconv.Itoa(number)
+	}
+	return string(r.Slot) + ": " + strings.Join(words, ", ")
 }
 
 // Binding ties a patient to the one user who may act for the patient.

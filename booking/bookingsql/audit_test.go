@@ -32,6 +32,12 @@ func TestRulesAndQuotasLeaveOneRowAnEffect(t *testing.T) {
 		_, err = store.Recall(ctx, booking.QuotaRecall{Slot: "T", Last: 1}, row("quota.recall"))
 		require.Equal(t, hospital.NotFound, hospital.KindOf(err))
 		require.NoError(t, store.Record(ctx, row("patient.bind")))
+		require.NoError(t, db.Read(ctx, func(tx *sqldb.Tx) error {
+			var object string
+			err := tx.QueryRow("SELECT object FROM audit WHERE action = 'quota.recall'").Scan(&object)
+			require.Equal(t, "S: 1", object, "which numbers went back can be read")
+			return err
+		}))
 		for _, action := range []string{"policy.publish", "quota.grant", "quota.recall", "patient.bind"} {
 			require.NoError(t, db.Read(ctx, func(tx *sqldb.Tx) error {
 				var n int

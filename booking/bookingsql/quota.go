@@ -104,6 +104,7 @@ func (s *Store) Recall(ctx context.Context, recall booking.QuotaRecall, audit ho
 				return err
 			}
 		}
+		audit.Object = recall.Object(chosen)
 		return sqldb.AppendAudit(tx, audit)
 	})
 	if err != nil {

@@ -238,6 +238,9 @@ func (s *Store) List(ctx context.Context, query booking.Query) ([]booking.Appoin
 	}
 	equals("patient", string(query.Patient))
 	equals("schedule", string(query.Schedule))
+	if !query.Date.IsZero() {
+		equals("visit_date", query.Date.String())
+	}
 	if query.Live {
 		where = append(where, "live = 1")
 	}

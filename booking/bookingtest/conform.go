@@ -505,6 +505,7 @@ func listsSelect(t *testing.T, store booking.Store) {
 		a.ID = hospital.NewID("a", a.CreatedAt)
 		a.Schedule = hospital.ScheduleID(fmt.Sprintf("S%d", n%3))
 		a.Slot = hospital.SlotID(fmt.Sprintf("S%d-%d", n%3, n))
+		a.Date = a.Date.AddDays(n % 2)
 		all = append(all, must[booking.Appointment](t)(store.Sell(ctx, sale(a))).ID)
 	}
 	gone := must[booking.Appointment](t)(store.Find(ctx, all[4]))
@@ -518,6 +519,9 @@ func listsSelect(t *testing.T, store booking.Store) {
 		{booking.Query{Patient: "P0"}, []string{all[4], all[2], all[0]}},
 		{booking.Query{Patient: "P0", Live: true}, []string{all[2], all[0]}},
 		{booking.Query{Schedule: "S1"}, []string{all[4], all[1]}},
+		{booking.Query{Date: sample(0).Date}, []string{all[4], all[2], all[0]}},
+		{booking.Query{Date: sample(0).Date.AddDays(1), Live: true}, []string{all[3], all[1]}},
+		{booking.Query{Date: sample(0).Date.AddDays(2)}, []string{}},
 		{booking.Query{States: []booking.State{booking.Refused, booking.Booked}}, []string{all[4]}},
 	} {
 		same(t, list.want, ids(must[[]booking.Appointment](t)(store.List(ctx, list.query))))

@@ -186,6 +186,7 @@ func (s *Store) List(_ context.Context, query booking.Query) ([]booking.Appointm
 	for _, r := range s.rows {
 		if query.Patient != "" && r.Patient != query.Patient ||
 			query.Schedule != "" && r.Schedule != query.Schedule ||
+			!query.Date.IsZero() && r.Date != query.Date ||
 			len(query.States) > 0 && !slices.Contains(query.States, r.State) ||
 			query.Live && !r.State.Live() {
 			continue
@@ -265,6 +266,7 @@ func (s *Store) Recall(_ context.Context, recall booking.QuotaRecall, audit hosp
 	q.next = len(sold)
 	q.freed = slices.DeleteFunc(slices.Clone(q.freed), taken)
 	q.deferred = slices.DeleteFunc(slices.Clone(q.deferred), taken)
+	audit.Object = recall.Object(chosen)
 	s.audit = append(s.audit, audit)
 	return chosen, nil
 }

@@ -532,3 +532,27 @@ func TestComponentsMigrateAndFailApart(t *testing.T) {
 		require.NoError(t, db.Write(t.Context(), take(1)))
 	})
 }
+
+func TestWhatPostgresSuffersFromIsNotTakenForADefect(t *testing.T) {
+	t.Parallel()
+	db := sqltest.On(t, sqldb.PostgreSQL)()
+	for code, want := range map[string]hospital.Kind{
+		"53100": hospital.Unavailable, // disk_full
+		"57P03": hospital.Unavailable, // cannot_connect_now
+		"58030": hospital.Unavailable, // io_error
+		"25006": hospital.Unavailable, // read_only_sql_transaction: a stand-by
+		"55P03": hospital.Unavailable, // lock_not_available
+		"XX001": hospital.Internal,    // data_corrupted
+		"42601": hospital.Internal,    // syntax_error
+	} {
+		t.Run(code, func(t *testing.T) {
+			t.Parallel()
+			err := db.Write(t.Context(), func(tx *sqldb.Tx) error {
+				_, err := tx.Exec("DO $$ BEGIN RAISE EXCEPTION 'played' USING ERRCODE = '" + code + "'; END $$")
+				return err
+			})
+			require.Equal(t, want, hospital.KindOf(err), "%v", err)
+			require.Equal(t, code, hospital.CodeOf(err))
+		})
+	}
+}

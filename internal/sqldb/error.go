@@ -103,8 +103,9 @@ func classifyPostgres(pg *pgconn.PgError, e *hospital.Error) {
 		e.Kind, e.Code, e.Detail, e.Err = ErrUnique.Kind, ErrUnique.Code, pg.ConstraintName, &uniqueError{[]string{pg.ConstraintName}, pg}
 	case class == "23":
 		e.Code, e.Detail = "constraint_violation", pg.ConstraintName
-	case deadlocked(pg), class == "08", class == "53", class == "57",
-		pg.Code == "25P03", pg.Code == "55P03": // the session fell silent; lock_timeout
+	case deadlocked(pg), class == "08", class == "53", class == "57", class == "58", // the last: of the machine below PostgreSQL
+		pg.Code == "25P03", pg.Code == "55P03", // the session fell silent; lock_timeout
+		pg.Code == "25006": // a stand-by that takes no writes yet
 		e.Kind = hospital.Unavailable
 	case class == "28", pg.Code == "3D000":
 		e.Kind = hospital.Invalid

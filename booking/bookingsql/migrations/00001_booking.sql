@@ -21,6 +21,7 @@ CREATE TABLE booking_appointments (
 );
 CREATE UNIQUE INDEX booking_one_holder ON booking_appointments (slot, number) WHERE live = 1 AND number > 0;
 CREATE INDEX booking_by_patient ON booking_appointments (patient, visit_date);
+CREATE INDEX booking_by_date ON booking_appointments (visit_date, id);
 CREATE INDEX booking_by_schedule ON booking_appointments (schedule, id);
 CREATE INDEX booking_due ON booking_appointments (due_at) WHERE due_at IS NOT NULL;
 

@@ -112,16 +112,14 @@ func (d *Desk) subjectOfAppointment(ctx context.Context, _ session, id string, _
 	return a.Patient, err
 }
 
-// listAppointments lists without a word of whose they are. The store selects by
-// state; the day is looked for among the newest booking.MaxListLimit.
+// listAppointments lists without a word of whose they are.
 func (d *Desk) listAppointments(ctx context.Context, _ session, ask values, v *view) error {
-	query := booking.Query{}
+	query := booking.Query{Date: ask.date("date")}
+	if !query.Date.IsZero() {
+		query.Limit = booking.MaxListLimit
+	}
 	if ask["state"] != "" {
 		query.States = []booking.State{booking.State(ask["state"])}
-	}
-	day := ask.date("date")
-	if !day.IsZero() {
-		query.Limit = booking.MaxListLimit
 	}
 	list, err := d.cfg.Bookings.List(ctx, query)
 	if err != nil && len(list) == 0 {
@@ -131,16 +129,7 @@ func (d *Desk) listAppointments(ctx context.Context, _ session, ask values, v *v
 		v.Problem = "有记录无法读取，未列出；请运维查看“无法读取的记录”。"
 	}
 	if len(list) == booking.MaxListLimit {
-		v.Notice = "只在最近 " + strconv.Itoa(booking.MaxListLimit) + " 条记录中按日期查找，请同时选择状态以缩小范围。"
-	}
-	if !day.IsZero() {
-		var that []booking.Appointment
-		for _, a := range list {
-			if a.Date == day {
-				that = append(that, a)
-			}
-		}
-		list = that
+		v.Notice = "只列出最近的 " + strconv.Itoa(booking.MaxListLimit) + " 条，请选择日期或状态以缩小范围。"
 	}
 	v.Tables = append(v.Tables, d.appointmentTable(ctx, list))
 	return nil
