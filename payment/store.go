@@ -110,7 +110,7 @@ type Change struct {
 	Release  bool          // end the lease of Order.Holder, if it still has one; another's stands
 	Postings []Posting
 	Notice   NoticeID // the notice that this change works off
-	Orphan   *Case    // a case that belongs to no order of ours
+	Orphan   *Case    // a case that belongs to no order of ours; closing one that is closed is [ErrCaseClosed]
 	Events   []hospital.Event
 	Audit    []hospital.AuditEntry
 }

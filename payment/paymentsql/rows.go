@@ -85,6 +85,7 @@ var (
 	insertRefundSQL, updateRefundSQL   = refundColumns.insert("pay_refunds"), refundColumns.update("pay_refunds")
 	putCaseSQL                         = caseColumns.insert("pay_cases") + " ON CONFLICT (id) DO UPDATE SET " + caseColumns.set()
 	openCaseSQL                        = putCaseSQL + " WHERE pay_cases.closed <> 0"
+	closeOrphanSQL                     = putCaseSQL + " WHERE pay_cases.closed = 0"
 )
 
 func orderValues(o payment.Order) ([]any, error) {
@@ -202,6 +203,18 @@ func caseValues(n int, c payment.Case) []any {
 
 func putCase(tx *sqldb.Tx, n int, c payment.Case) error {
 	_, err := tx.Exec(putCaseSQL, caseValues(n, c)...)
+	return err
+}
+
+// putOrphan opens a case without an order, or closes it, which only one can.
+func putOrphan(tx *sqldb.Tx, c payment.Case) error {
+	if c.Open() {
+		return putCase(tx, 0, c)
+	}
+	n, err := tx.Exec(closeOrphanSQL, caseValues(0, c)...)
+	if err == nil && n == 0 {
+		err = payment.ErrCaseClosed
+	}
 	return err
 }
 

@@ -236,7 +236,7 @@ func writeRest(tx *sqldb.Tx, c payment.Change) error {
 		}
 	}
 	if c.Orphan != nil {
-		if err := putCase(tx, 0, *c.Orphan); err != nil {
+		if err := putOrphan(tx, *c.Orphan); err != nil {
 			return err
 		}
 	}

@@ -159,6 +159,9 @@ func (m *Memory) Save(ctx context.Context, c payment.Change) error {
 			return err
 		}
 	}
+	if c.Orphan != nil && !c.Orphan.Open() && slices.ContainsFunc(m.orphans, func(o payment.Case) bool { return o.ID == c.Orphan.ID && !o.Open() }) {
+		return payment.ErrCaseClosed
+	}
 	m.write(c)
 	return nil
 }

@@ -582,6 +582,11 @@ func storeOrphan(t *testing.T, s payment.Store) {
 	if err := s.Save(t.Context(), payment.Change{Orphan: &orphan}); err != nil {
 		t.Fatalf("save: %v", err)
 	}
+	late := orphan
+	late.Closed, late.Remark, late.By.ID = late.Closed.Add(time.Second), "second thoughts", "s2"
+	if err := s.Save(t.Context(), payment.Change{Orphan: &late}); !errors.Is(err, payment.ErrCaseClosed) {
+		t.Fatalf("closed by a second person: %v", err)
+	}
 	cases, err = s.Cases(t.Context(), 9)
 	want(t, "open cases", len(must(t, cases, err)), 0)
 	found, err := s.Case(t.Context(), orphan.ID)
