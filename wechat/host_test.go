@@ -100,13 +100,15 @@ func TestAHostThatCannotBeReachedIsReplacedByTheNext(t *testing.T) {
 		"a gateway's error":                            {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) }, fine, text, &hospital.Error{Kind: hospital.Indeterminate, Code: "http_502"}, []int32{1, 0}},
 		"half an answer": {
 			func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, `{"errcode"`) },
-			fine, text, &hospital.Error{Kind: hospital.Indeterminate, Code: "bad_answer"}, []int32{1, 0},
+			fine, text, &hospital.Error{Kind: hospital.Indeterminate, Code: "bad_answer"},
+			[]int32{1, 0},
 		},
 		"a refusal": {
 			func(w http.ResponseWriter, _ *http.Request) {
 				_, _ = io.WriteString(w, `{"errcode":45015,"errmsg":"x"}`)
 			},
-			fine, text, wechat.ErrOutOfTime, []int32{1, 0},
+			fine, text, wechat.ErrOutOfTime,
+			[]int32{1, 0},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -139,7 +141,9 @@ func TestAHostThatCannotBeReachedIsReplacedByTheNext(t *testing.T) {
 			} else {
 				require.ErrorIs(t, err, test.want)
 			}
-			require.Equal(t, test.calls, []int32{counts[0].Load(), counts[1].Load()})
+			for i, count := range counts {
+				require.Equal(t, test.calls[i], count.Load(), "calls at host %d", i+1)
+			}
 		})
 	}
 	t.Run("a name that does not resolve", func(t *testing.T) {

@@ -53,6 +53,25 @@ func (all nodes) list(parent int, name string) []int {
 	return found
 }
 
+// tree returns the fields below the one at that position. A push has at most
+// maxNodes fields on maxDepth levels, so it ends.
+func (all nodes) tree(parent int) []Field {
+	var found []Field
+	for i := parent + 1; i < len(all); i++ {
+		if all[i].parent == parent {
+			found = append(found, Field{Name: all[i].name, Text: all[i].text, Fields: all.subtree(i)})
+		}
+	}
+	return found
+}
+
+func (all nodes) subtree(at int) []Field {
+	if !all[at].branch {
+		return nil
+	}
+	return all.tree(at)
+}
+
 // parseNodes reads a push in the format that its first byte announces.
 func parseNodes(text string) (nodes, Format, error) {
 	if strings.HasPrefix(text, "{") {

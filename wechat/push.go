@@ -2,6 +2,7 @@ package wechat
 
 import (
 	"log/slog"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -26,6 +27,9 @@ type Push struct {
 	Type      string // MsgType as sent: "text", "event"
 	Event     string // as sent: "subscribe", "SCAN", "TEMPLATESENDJOBFINISH"; "" for a message
 	ID        int64  // MsgId; 0 for an event
+	// DataID and Index are MsgDataId and Idx, verbatim: the article from whose
+	// page a message was sent, and which of several it is. "" for others.
+	DataID, Index string
 	// Content is one of the types below. What this package does not know is
 	// [Unknown], never an error.
 	Content Content
@@ -57,6 +61,7 @@ type Image struct{ URL, MediaID string }
 // Voice is 语音消息.
 type Voice struct {
 	MediaID, Format string
+	MediaID16K      string // the same at 16 kHz, where the phone sent it so
 	Recognition     string // the words, if the account has speech recognition switched on
 }
 
@@ -132,9 +137,33 @@ type SubscriptionResult struct {
 // subscribe_msg_sent_event.
 type SubscriptionsSent struct{ Results []SubscriptionResult }
 
-// Unknown is a message or an event this package has no type for; [Push.Raw]
-// has it whole.
-type Unknown struct{ EventKey string }
+// Unknown is a message or an event this package has no type for, with all of
+// its fields. [Push.Raw] has it as it came.
+type Unknown struct {
+	EventKey string
+	Fields   []Field
+}
+
+// Field is one field of a push, the same whether it came as XML or as JSON. A
+// list is several fields of one name.
+type Field struct {
+	Name, Text string
+	Fields     []Field // below it
+}
+
+// Text returns the text at the path, for example Text("ScanCodeInfo",
+// "ScanResult"), of the first field of each name; "" when there is none.
+func (u Unknown) Text(path ...string) string {
+	text, fields := "", u.Fields
+	for _, name := range path {
+		at := slices.IndexFunc(fields, func(f Field) bool { return f.Name == name })
+		if at < 0 {
+			return ""
+		}
+		text, fields = fields[at].Text, fields[at].Fields
+	}
+	return text
+}
 
 func (Text) content()                 {}
 func (Image) content()                {}
@@ -193,7 +222,7 @@ func newPush(all nodes, format Format, raw string) (Push, error) {
 				return Push{}, err
 			}
 		}
-		p.Event = ""
+		p.Event, p.DataID, p.Index = "", all.text(0, "MsgDataId"), all.text(0, "Idx")
 		p.Content = message(all, p.Type)
 	}
 	if err != nil {
@@ -219,7 +248,7 @@ func message(all nodes, kind string) Content {
 	case "image":
 		return Image{URL: text("PicUrl"), MediaID: text("MediaId")}
 	case "voice":
-		return Voice{MediaID: text("MediaId"), Format: text("Format"), Recognition: text("Recognition")}
+		return Voice{MediaID: text("MediaId"), Format: text("Format"), MediaID16K: text("MediaId16K"), Recognition: text("Recognition")}
 	case "video", "shortvideo":
 		return Video{MediaID: text("MediaId"), ThumbMediaID: text("ThumbMediaId"), Short: kind == "shortvideo"}
 	case "location":
@@ -227,92 +256,5 @@ func message(all nodes, kind string) Content {
 	case "link":
 		return Link{Title: text("Title"), Description: text("Description"), URL: text("Url")}
 	}
-	return Unknown{}
-}
-
-func event(all nodes, name string) (Content, error) {
-	text := func(name string) string { return all.text(0, name) }
-	key := text("EventKey")
-	switch name {
-	case "":
-		return nil, malformed("bad_field", "Event")
-	case "subscribe":
-		return Subscribe{Scene: strings.TrimPrefix(key, "qrscene_"), Ticket: text("Ticket")}, nil
-	case "unsubscribe":
-		return Unsubscribe{}, nil
-	case "SCAN":
-		return Scan{Scene: key, Ticket: text("Ticket")}, nil
-	case "LOCATION":
-		return Position{Latitude: text("Latitude"), Longitude: text("Longitude"), Precision: text("Precision")}, nil
-	case "CLICK":
-		return Click{Key: key}, nil
-	case "VIEW":
-		return View{URL: key, MenuID: text("MenuId")}, nil
-	case "TEMPLATESENDJOBFINISH":
-		id, err := number(text("MsgID"), "MsgID")
-		return TemplateSent{MsgID: id, Status: text("Status")}, err
-	case "subscribe_msg_popup_event":
-		return SubscriptionsChosen{choices(all, "SubscribeMsgPopupEvent")}, nil
-	case "subscribe_msg_change_event":
-		return SubscriptionsChanged{choices(all, "SubscribeMsgChangeEvent")}, nil
-	case "subscribe_msg_sent_event":
-		results, err := results(all)
-		return SubscriptionsSent{results}, err
-	}
-	return Unknown{EventKey: key}, nil
-}
-
-// lists returns the entries of a subscription event. XML wraps them in an
-// element of the event's own; JSON puts them at the top, bare when there is
-// one and in an array when there are several.
-func lists(all nodes, wrapper string) []int {
-	return all.list(max(all.find(0, wrapper), 0), "List")
-}
-
-func choices(all nodes, wrapper string) []SubscriptionChoice {
-	var found []SubscriptionChoice
-	for _, at := range lists(all, wrapper) {
-		found = append(found, SubscriptionChoice{
-			TemplateID: all.text(at, "TemplateId"),
-			Accepted:   all.text(at, "SubscribeStatusString") == "accept",
-			Scene:      all.text(at, "PopupScene"),
-		})
-	}
-	return found
-}
-
-func results(all nodes) ([]SubscriptionResult, error) {
-	var found []SubscriptionResult
-	for _, at := range lists(all, "SubscribeMsgSentEvent") {
-		code, err := number(all.text(at, "ErrorCode"), "ErrorCode")
-		if err != nil {
-			return nil, err
-		}
-		found = append(found, SubscriptionResult{
-			TemplateID: all.text(at, "TemplateId"), MsgID: all.text(at, "MsgID"),
-			Code: int(code), Status: all.text(at, "ErrorStatus"),
-		})
-	}
-	return found, nil
-}
-
-// identity is the same for every delivery of one push and for no two pushes.
-// Events have no MsgId, and several of one user can fall into one second, so
-// the event, its key and the messages it speaks of are part of it.
-func identity(all nodes, p Push) string {
-	if p.ID != 0 {
-		return strconv.FormatInt(p.ID, 10)
-	}
-	var b strings.Builder
-	b.WriteString(string(p.From))
-	b.WriteByte(' ')
-	b.WriteString(strconv.FormatInt(p.CreatedAt.Unix(), 10))
-	for _, field := range all {
-		switch field.name {
-		case "MsgType", "Event", "EventKey", "MsgID", "TemplateId", "SubscribeStatusString":
-			b.WriteByte('\n')
-			b.WriteString(field.text)
-		}
-	}
-	return b.String()
+	return Unknown{EventKey: text("EventKey"), Fields: all.tree(0)}
 }

@@ -51,8 +51,8 @@ func TestParsePush(t *testing.T) {
 		"a choice from a menu message":    {message("text", "<Content>满意</Content><bizmsgmenuid>101</bizmsgmenuid>"), wechat.Text{Content: "满意", MenuChoice: "101"}},
 		"an image":                        {message("image", "<PicUrl>http://x/1</PicUrl><MediaId>m1</MediaId>"), wechat.Image{URL: "http://x/1", MediaID: "m1"}},
 		"a voice": {
-			message("voice", "<MediaId>m1</MediaId><Format>amr</Format><Recognition>你好</Recognition>"),
-			wechat.Voice{MediaID: "m1", Format: "amr", Recognition: "你好"},
+			message("voice", "<MediaId>m1</MediaId><MediaId16K>m2</MediaId16K><Format>amr</Format><Recognition>你好</Recognition>"),
+			wechat.Voice{MediaID: "m1", MediaID16K: "m2", Format: "amr", Recognition: "你好"},
 		},
 		"a video":       {message("video", "<MediaId>m1</MediaId><ThumbMediaId>t1</ThumbMediaId>"), wechat.Video{MediaID: "m1", ThumbMediaID: "t1"}},
 		"a short video": {message("shortvideo", "<MediaId>m1</MediaId><ThumbMediaId>t1</ThumbMediaId>"), wechat.Video{MediaID: "m1", ThumbMediaID: "t1", Short: true}},
@@ -60,20 +60,17 @@ func TestParsePush(t *testing.T) {
 			message("location", "<Location_X>31.57</Location_X><Location_Y>120.30</Location_Y><Scale>20</Scale><Label>无锡</Label>"),
 			wechat.Location{Latitude: "31.57", Longitude: "120.30", Scale: "20", Label: "无锡"},
 		},
-		"a link":            {message("link", "<Title>t</Title><Description>d</Description><Url>u</Url>"), wechat.Link{Title: "t", Description: "d", URL: "u"}},
-		"an unheard-of one": {message("hologram", "<X>1</X>"), wechat.Unknown{}},
+		"a link": {message("link", "<Title>t</Title><Description>d</Description><Url>u</Url>"), wechat.Link{Title: "t", Description: "d", URL: "u"}},
 
-		"a follower":                {xmlEvent("subscribe", "<EventKey></EventKey>"), wechat.Subscribe{}},
-		"a follower by a QR code":   {xmlEvent("subscribe", "<EventKey>qrscene_bed12</EventKey><Ticket>T</Ticket>"), wechat.Subscribe{Scene: "bed12", Ticket: "T"}},
-		"a scan":                    {xmlEvent("SCAN", "<EventKey>bed12</EventKey><Ticket>T</Ticket>"), wechat.Scan{Scene: "bed12", Ticket: "T"}},
-		"a farewell":                {xmlEvent("unsubscribe", ""), wechat.Unsubscribe{}},
-		"a position":                {xmlEvent("LOCATION", "<Latitude>31.57</Latitude><Longitude>120.3</Longitude><Precision>40.0</Precision>"), wechat.Position{Latitude: "31.57", Longitude: "120.3", Precision: "40.0"}},
-		"a click":                   {xmlEvent("CLICK", "<EventKey>BOOK</EventKey>"), wechat.Click{Key: "BOOK"}},
-		"a view":                    {xmlEvent("VIEW", "<EventKey>https://h/</EventKey><MenuId>7</MenuId>"), wechat.View{URL: "https://h/", MenuID: "7"}},
-		"a delivered template":      {xmlEvent("TEMPLATESENDJOBFINISH", "<MsgID>200163836</MsgID><Status>success</Status>"), wechat.TemplateSent{MsgID: 200163836, Status: "success"}},
-		"a blocked template":        {xmlEvent("TEMPLATESENDJOBFINISH", "<MsgID>2</MsgID><Status>failed:user block</Status>"), wechat.TemplateSent{MsgID: 2, Status: "failed:user block"}},
-		"an unheard-of event":       {xmlEvent("kf_create_session", "<EventKey>k</EventKey>"), wechat.Unknown{EventKey: "k"}},
-		"the case of an event name": {xmlEvent("scan", "<EventKey>k</EventKey>"), wechat.Unknown{EventKey: "k"}},
+		"a follower":              {xmlEvent("subscribe", "<EventKey></EventKey>"), wechat.Subscribe{}},
+		"a follower by a QR code": {xmlEvent("subscribe", "<EventKey>qrscene_bed12</EventKey><Ticket>T</Ticket>"), wechat.Subscribe{Scene: "bed12", Ticket: "T"}},
+		"a scan":                  {xmlEvent("SCAN", "<EventKey>bed12</EventKey><Ticket>T</Ticket>"), wechat.Scan{Scene: "bed12", Ticket: "T"}},
+		"a farewell":              {xmlEvent("unsubscribe", ""), wechat.Unsubscribe{}},
+		"a position":              {xmlEvent("LOCATION", "<Latitude>31.57</Latitude><Longitude>120.3</Longitude><Precision>40.0</Precision>"), wechat.Position{Latitude: "31.57", Longitude: "120.3", Precision: "40.0"}},
+		"a click":                 {xmlEvent("CLICK", "<EventKey>BOOK</EventKey>"), wechat.Click{Key: "BOOK"}},
+		"a view":                  {xmlEvent("VIEW", "<EventKey>https://h/</EventKey><MenuId>7</MenuId>"), wechat.View{URL: "https://h/", MenuID: "7"}},
+		"a delivered template":    {xmlEvent("TEMPLATESENDJOBFINISH", "<MsgID>200163836</MsgID><Status>success</Status>"), wechat.TemplateSent{MsgID: 200163836, Status: "success"}},
+		"a blocked template":      {xmlEvent("TEMPLATESENDJOBFINISH", "<MsgID>2</MsgID><Status>failed:user block</Status>"), wechat.TemplateSent{MsgID: 2, Status: "failed:user block"}},
 		"choices": {
 			xmlEvent("subscribe_msg_popup_event", "<SubscribeMsgPopupEvent>"+
 				list("<TemplateId>T1</TemplateId><SubscribeStatusString>accept</SubscribeStatusString><PopupScene>2</PopupScene>")+"\n"+
@@ -117,6 +114,24 @@ func TestParsePush(t *testing.T) {
 				require.Empty(t, push.Event)
 			}
 		})
+	}
+}
+
+func TestWhatIsUnheardOfIsUnknownAndNoError(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{
+		"<xml>" + envelopeXML + "<MsgType>hologram</MsgType><MsgId>1</MsgId><EventKey>k</EventKey></xml>",
+		xmlEvent("moon_landing", "<EventKey>k</EventKey>"),
+		xmlEvent("scan", "<EventKey>k</EventKey>"), // names are in the case in which they are sent
+		xmlEvent("templatesendjobfinish", "<EventKey>k</EventKey>"),
+	} {
+		push, err := wechat.ParsePush(text)
+		require.NoError(t, err)
+		unknown, ok := push.Content.(wechat.Unknown)
+		require.True(t, ok, text)
+		require.Equal(t, "k", unknown.EventKey)
+		require.Equal(t, testOriginalID, unknown.Text("ToUserName"))
+		require.Equal(t, text, push.Raw)
 	}
 }
 
@@ -189,12 +204,19 @@ func TestParsePushRefuses(t *testing.T) {
 func FuzzParsePush(f *testing.F) {
 	f.Add(xmlEvent("CLICK", "<EventKey>BOOK</EventKey>"))
 	f.Add(jsonEvent("subscribe_msg_popup_event", `,"List":[{"TemplateId":"T1"},{}]`))
+	f.Add(xmlEvent("MASSSENDJOBFINISH", "<MsgID>1</MsgID><CopyrightCheckResult><ResultList><item><ArticleIdx>1</ArticleIdx></item></ResultList></CopyrightCheckResult>"))
+	f.Add(jsonEvent("PUBLISHJOBFINISH", `,"PublishEventInfo":{"publish_id":1,"fail_idx":[1,"2"],"article_detail":{"item":{"idx":1}}}`))
+	f.Add(jsonEvent("pic_weixin", `,"SendPicsInfo":{"Count":1,"PicList":{"item":[{"PicMd5Sum":"a"}]}}`))
+	f.Add(xmlEvent("moon_landing", "<A><B><C>1</C></B></A>"))
 	f.Add("\ufeff <?xml version='1.0'?><xml>" + envelopeXML + "<MsgType>text</MsgType><Content>&#65;<![CDATA[]]></Content ></xml>\n")
 	f.Fuzz(func(t *testing.T, text string) {
 		push, err := wechat.ParsePush(text)
 		if err != nil {
 			require.Equal(t, hospital.Invalid, hospital.KindOf(err))
 			return
+		}
+		if unknown, is := push.Content.(wechat.Unknown); is {
+			require.Equal(t, push.To, unknown.Text("ToUserName"))
 		}
 		content, isText := push.Content.(wechat.Text)
 		if push.Format != wechat.XML || !isText || strings.Contains(text, "<?xml") || strings.ContainsRune(push.Raw, '\ufffd') {
