@@ -28,6 +28,7 @@ import (
 	"github.com/wxhospital/hospital/payment/wechatpay"
 	"github.com/wxhospital/hospital/payment/wechatpay/wechatpaytest"
 	"github.com/wxhospital/hospital/refserver"
+	"github.com/wxhospital/hospital/refserver/internal/leaktest"
 	"github.com/wxhospital/hospital/wechat"
 	"github.com/wxhospital/hospital/wechat/wechattest"
 )
@@ -89,15 +90,18 @@ type world struct {
 	servers  []*refserver.Server
 	site     string // where patients go, with the prefix
 	turn     int
+	api      string          // of WeChat
+	watch    *leaktest.Watch // of everything that the servers say
 }
 
 // newWorld starts n servers behind one address, which alternates between them,
 // under a prefix of somebody else's mux.
 func newWorld(t *testing.T, engine sqldb.Engine, prefix string, n int) *world {
 	t.Helper()
-	w := &world{T: t, clock: testclock.At(opening), wall: testclock.At(time.Now()), texts: &texts{}}
+	w := &world{T: t, clock: testclock.At(opening), wall: testclock.At(time.Now()), texts: &texts{}, watch: &leaktest.Watch{}}
+	t.Cleanup(func() { w.watch.Report(t) }) // the last: everything has been said
 	mux := http.NewServeMux()
-	front := httptest.NewServer(mux)
+	front := httptest.NewServer(w.watch.Handler(mux))
 	t.Cleanup(front.Close)
 	w.site = front.URL + prefix
 
@@ -113,7 +117,11 @@ func newWorld(t *testing.T, engine sqldb.Engine, prefix string, n int) *world {
 	require.NoError(t, err)
 	t.Cleanup(client.CloseIdle)
 
+	w.watch.People(w.hospital.People())
 	w.wechat = wechattest.Start(t, wechattest.Config{})
+	api := httptest.NewServer(w.watch.Tokens(w.wechat.Handler()))
+	t.Cleanup(api.Close)
+	w.api = api.URL
 	address, err := url.Parse(front.URL)
 	require.NoError(t, err)
 	require.NoError(t, w.wechat.AddDomain(address.Host))
@@ -158,7 +166,7 @@ func newWorld(t *testing.T, engine sqldb.Engine, prefix string, n int) *world {
 func (w *world) serve(db *sqldb.DB, client *his.Client, till string) *refserver.Server {
 	w.Helper()
 	console := w.wechat.Account()
-	official, err := wechat.New(wechat.Config{AppID: console.AppID, Secret: console.Secret, BaseURL: w.wechat.URL, OpenURL: w.wechat.OpenURL})
+	official, err := wechat.New(wechat.Config{AppID: console.AppID, Secret: console.Secret, BaseURL: w.api, OpenURL: w.wechat.OpenURL})
 	require.NoError(w, err)
 	w.Cleanup(official.CloseIdle)
 	m := w.pay.Credentials()
@@ -173,7 +181,7 @@ func (w *world) serve(db *sqldb.DB, client *his.Client, till string) *refserver.
 		Pushes: wechat.CallbackConfig{
 			AppID: console.AppID, OriginalID: console.OriginalID, Mode: wechat.Safe, Tokens: []string{console.Token}, AESKeys: []string{console.AESKey},
 		},
-		Pay: channel, Texter: w.texts, Now: w.clock.Now, Wall: w.wall.Now,
+		Pay: channel, Texter: w.texts, Now: w.clock.Now, Wall: w.wall.Now, Logger: w.watch.Logger(),
 	})
 	require.NoError(w, err)
 	return server
@@ -208,8 +216,10 @@ func (w *world) phone(nickname string) *phone {
 	w.Helper()
 	jar, err := cookiejar.New(nil)
 	require.NoError(w, err)
+	follower := w.wechat.Follower(w.Context(), nickname)
+	w.watch.Secret("openid", follower.OpenID())
 	return &phone{
-		world: w, follower: w.wechat.Follower(w.Context(), nickname),
+		world: w, follower: follower,
 		browser: &http.Client{Jar: jar, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},
 	}
 }

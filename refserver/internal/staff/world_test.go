@@ -26,6 +26,7 @@ import (
 	"github.com/wxhospital/hospital/payment"
 	"github.com/wxhospital/hospital/payment/paymentsql"
 	"github.com/wxhospital/hospital/payment/paymenttest"
+	"github.com/wxhospital/hospital/refserver/internal/leaktest"
 	"github.com/wxhospital/hospital/refserver/internal/staff"
 )
 
@@ -91,13 +92,15 @@ type world struct {
 	desk     *staff.Desk
 	server   *httptest.Server
 	secrets  map[string]string // of second factors, by login
+	watch    *leaktest.Watch   // of everything that the desk says
 }
 
 const password = "TESTING KEY correct horse"
 
 func newWorld(t *testing.T, open sqltest.Open) *world {
 	t.Helper()
-	w := &world{T: t, clock: testclock.At(time.Date(2026, 11, 23, 7, 30, 0, 0, hospital.CST)), secrets: map[string]string{}}
+	w := &world{T: t, clock: testclock.At(time.Date(2026, 11, 23, 7, 30, 0, 0, hospital.CST)), secrets: map[string]string{}, watch: &leaktest.Watch{}}
+	t.Cleanup(func() { w.watch.Report(t) }) // the last: everything has been said
 	ctx := t.Context()
 	w.db = open(func(c *sqldb.Config) { c.Clock = w.clock.Now })
 	var err error
@@ -139,9 +142,11 @@ func newWorld(t *testing.T, open sqltest.Open) *world {
 	w.desk, err = staff.New(staff.Config{
 		Hospital: "示例中医院", Store: store, Gate: hospital.NewGate(w.grants, w.clock.Now), Booking: w.booking, Bookings: w.bookings,
 		Cashier: w.cashier, Jobs: jobs, Schedules: w.hospital, Messages: w.mailbox, Codes: codes{w.bookings}, PlainHTTP: true, Now: w.clock.Now,
+		Logger: w.watch.Logger(),
 	})
 	require.NoError(t, err)
-	w.server = httptest.NewServer(w.desk.Handler())
+	w.watch.People(w.hospital.People())
+	w.server = httptest.NewServer(w.watch.Handler(w.desk.Handler()))
 	t.Cleanup(w.server.Close)
 	return w
 }
