@@ -31,7 +31,7 @@ var protocols = []string{"his/soap", "lis/hl7v2"}
 // not listed here is a decision for docs/decisions.md first.
 var thirdParty = map[string][]string{
 	"":         {},
-	"wechat":   {"github.com/tidwall/gjson"},
+	"wechat":   {"github.com/tidwall/gjson", "rsc.io/qr"},
 	"booking":  {"go.yaml.in/yaml/v3", "golang.org/x/sync/errgroup"},
 	"payment":  {"golang.org/x/sync/errgroup"},
 	"his":      {"golang.org/x/text/", "go.yaml.in/yaml/v3"},

@@ -40,6 +40,7 @@ func (p *Platform) Open() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/_sim/", p.serveSim)
 	mux.HandleFunc("/connect/oauth2/authorize", p.serveAuthorize)
+	mux.HandleFunc("GET "+showPath, p.serveQR)
 	return mux
 }
 

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"time"
 	"unicode/utf8"
 )
 
@@ -51,6 +52,14 @@ func endpoints() map[string]endpoint {
 		userEndpoints(),
 		mediaEndpoints(),
 		materialEndpoints(),
+		draftEndpoints(),
+		publishEndpoints(),
+		tagEndpoints(),
+		blacklistEndpoints(),
+		qrEndpoints(),
+		shortenEndpoints(),
+		miniEndpoints(),
+		quotaEndpoints(),
 	) {
 		byPath[e.path] = e
 	}
@@ -62,7 +71,8 @@ func accountEndpoints() []endpoint {
 		{http.MethodGet, "/cgi-bin/token", withSecret, Quota{Day: 2000}, (*turn).classicToken},
 		{http.MethodPost, "/cgi-bin/stable_token", withSecret, Quota{Day: 500_000, Minute: 10_000}, (*turn).stableToken},
 		{http.MethodGet, "/cgi-bin/getcallbackip", withToken, Quota{}, (*turn).callbackIPs},
-		{http.MethodPost, "/cgi-bin/clear_quota", withToken, Quota{}, (*turn).clearQuota},
+		{http.MethodGet, "/cgi-bin/get_api_domain_ip", withToken, Quota{}, (*turn).apiIPs},
+		{http.MethodPost, "/cgi-bin/callback/check", withToken, Quota{}, (*turn).checkCallback},
 		{http.MethodGet, "/cgi-bin/ticket/getticket", withToken, Quota{Day: 1_000_000}, (*turn).getTicket},
 	}
 }
@@ -82,6 +92,8 @@ func bodyOf(path string) (kind body, most int64) {
 	switch path {
 	case "/cgi-bin/media/upload", "/cgi-bin/media/uploadimg", "/cgi-bin/material/add_material":
 		return aFile, maxUploadBytes
+	case "/cgi-bin/draft/add", "/cgi-bin/draft/update":
+		return anObject, maxDraftBytes
 	}
 	return anObject, maxRequestBytes
 }
@@ -106,6 +118,7 @@ func (p *Platform) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/_sim/", p.serveSim)
 	mux.HandleFunc("GET "+mediaPage+"{id}", p.serveMedium)
+	mux.HandleFunc("GET "+showPath, p.serveQR)
 	mux.HandleFunc("/", p.serveAPI)
 	return mux
 }
@@ -151,15 +164,20 @@ func (p *Platform) serveAPI(w http.ResponseWriter, r *http.Request) {
 func (p *Platform) answer(r *http.Request, body []byte) (answer file, outcome string) {
 	var result any
 	var no *refusal
+	var refused []byte
+	begun := time.Now()
 	err := p.act(func(t *turn) error {
-		result, no = t.call(r, body)
+		if result, no = t.call(r, body); no != nil {
+			refused = t.refused(r, body, no, time.Since(begun))
+		}
 		return nil
 	})
 	if err != nil {
 		no = refuse(-1) // the journal failed: nothing is promised any more
+		refused = p.refusalBytes(no)
 	}
 	if no != nil {
-		return jsonFile(p.refusalBytes(no)), strconv.Itoa(no.code)
+		return jsonFile(refused), strconv.Itoa(no.code)
 	}
 	if sent, is := result.(file); is {
 		return sent, "ok"
@@ -328,7 +346,7 @@ func (p *Platform) write(w http.ResponseWriter, answer []byte) {
 func (p *Platform) writeRefusal(w http.ResponseWriter, no *refusal) { p.write(w, p.refusalBytes(no)) }
 
 func (p *Platform) refusalBytes(no *refusal) []byte {
-	return encode(status{Code: no.code, Text: withRID(no.text, p.config.Now())})
+	return encode(status{Code: no.code, Text: no.text + " rid: " + newRID(p.config.Now())})
 }
 
 const jsonType = "application/json; encoding=utf-8"

@@ -65,7 +65,8 @@ func (f *Follower) Follow(ctx context.Context) error {
 		if u.Subscribed {
 			return nil, nil
 		}
-		return t.subscribe(u, "ADD_SCENE_SEARCH", ""), nil
+		u.QRScene, u.QRSceneID = "", 0
+		return t.subscribe(u, "ADD_SCENE_SEARCH", "", ""), nil
 	})
 }
 
@@ -81,18 +82,15 @@ func (f *Follower) Unfollow(ctx context.Context) error {
 	})
 }
 
-// Scan scans a QR code of the account with a scene (扫描带参数二维码): it subscribes
-// first where that must be.
+// Scan scans a QR code with a scene (扫描带参数二维码) that the account made long
+// ago: it subscribes first where that must be. [Follower.ScanCode] scans one that
+// the platform knows.
 func (f *Follower) Scan(ctx context.Context, scene string) error {
 	return f.verb(ctx, func(t *turn, u user) ([]string, error) {
 		if scene == "" || len(scene) > 64 {
 			return nil, verbError(hospital.Invalid, "Scan", "bad_scene", "want 1 to 64 bytes")
 		}
-		if !u.Subscribed {
-			return t.subscribe(u, "ADD_SCENE_QR_CODE", scene), nil
-		}
-		t.open48(u, scanned)
-		return []string{t.pushEvent(u, true, "SCAN", text("EventKey", scene), text("Ticket", qrTicket()))}, nil
+		return t.scan(u, qrCode{Scene: scene}, qrTicket()), nil
 	})
 }
 
@@ -118,11 +116,26 @@ func (f *Follower) Tap(ctx context.Context, name string) (address string, err er
 		if !u.Subscribed {
 			return nil, verbError(hospital.Rejected, "Tap", "not_following", "only a follower sees the menu")
 		}
-		b, found := t.menus.rows[""].find(name)
+		shown, _ := t.menuOf(u)
+		b, found := shown.find(name)
 		if !found {
 			return nil, verbError(hospital.NotFound, "Tap", "no_button", "the menu has no such button")
 		}
 		address = b.URL
+		switch b.Type { // the account sends something, or a page opens, and no event tells of it
+		case "media_id":
+			m := t.materials.rows[b.MediaID]
+			t.show(u.OpenID, Bubble{From: Ours, Kind: m.Kind, Text: b.MediaID})
+			return nil, nil
+		case "article_id":
+			t.show(u.OpenID, Bubble{From: Ours, Kind: "news", Cards: t.cards(b.ArticleID)})
+			return nil, nil
+		case "article_view_limited":
+			if cards := t.cards(b.ArticleID); len(cards) > 0 {
+				address = cards[0].URL
+			}
+			return nil, nil
+		}
 		event, ok := tapEvents()[b.Type]
 		if !ok {
 			return nil, verbError(hospital.Rejected, "Tap", "no_tap", "the button opens further buttons or a camera")
@@ -135,6 +148,17 @@ func (f *Follower) Tap(ctx context.Context, name string) (address string, err er
 		return []string{t.pushEvent(u, true, event, text("EventKey", key))}, nil
 	})
 	return address, err
+}
+
+// cards are the articles of a publication, as the chat shows them.
+func (t *turn) cards(articleID string) []Card {
+	var all []Card
+	if _, p, no := t.publication(articleID); no == nil {
+		for _, a := range p.Articles {
+			all = append(all, Card{Title: a.Title, Text: a.Digest, URL: a.URL})
+		}
+	}
+	return all
 }
 
 // tapEvents are the events of the buttons that a tap alone completes.
@@ -153,13 +177,13 @@ func (f *Follower) Block(blocked bool) error {
 }
 
 // subscribe makes the user a follower.
-func (t *turn) subscribe(u user, from, scene string) []string {
-	u.Subscribed, u.SubscribedAt, u.SceneOf, u.QRScene = true, t.now, from, scene
+func (t *turn) subscribe(u user, from, scene, ticket string) []string {
+	u.Subscribed, u.SubscribedAt, u.SceneOf = true, t.now, from
 	t.users.put(t, u.OpenID, u)
 	t.open48(u, subscribed)
 	fields := []field{text("EventKey", "")}
 	if scene != "" {
-		fields = []field{text("EventKey", "qrscene_"+scene), text("Ticket", qrTicket())}
+		fields = []field{text("EventKey", "qrscene_"+scene), text("Ticket", ticket)}
 	}
 	return []string{t.pushEvent(u, true, "subscribe", fields...)}
 }

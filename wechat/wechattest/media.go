@@ -7,6 +7,7 @@ import (
 	"mime"
 	"mime/multipart"
 	"net/http"
+	"slices"
 	"time"
 )
 
@@ -156,16 +157,18 @@ func sniff(data []byte) string {
 	return ""
 }
 
+const frameLength = 20 * time.Millisecond
+
 // amrLength counts the frames of an AMR file: 20 ms each, of a size that the
 // mode in the frame's first byte tells.
 // Source: RFC 4867 §5, 3GPP TS 26.101.
 func amrLength(data []byte) time.Duration {
 	size := [16]int{12, 13, 15, 17, 19, 20, 26, 31, 5}
-	var frames time.Duration
+	frames := 0
 	for at := len(amrMagic); at < len(data); frames++ {
 		at += 1 + size[data[at]>>3&15]
 	}
-	return frames * 20 * time.Millisecond
+	return time.Duration(frames) * frameLength
 }
 
 const idLetters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
@@ -189,12 +192,10 @@ func (t *turn) medium(id string, kinds ...string) (m medium, no *refusal) {
 		}
 		m = kept.medium
 	}
-	for _, kind := range kinds {
-		if m.Kind == kind {
-			return m, nil
-		}
+	if !slices.Contains(kinds, m.Kind) {
+		return medium{}, refuse(40007)
 	}
-	return medium{}, refuse(40007)
+	return m, nil
 }
 
 // uploadMedia answers media/upload.

@@ -1,6 +1,7 @@
 package wechattest
 
 import (
+	"cmp"
 	"net/http"
 	"net/url"
 	"slices"
@@ -18,9 +19,12 @@ const (
 	maxButtonURL  = 1024
 )
 
-// menu is what createMenu accepted.
+// menu is what createMenu or addConditional accepted. The one for everybody has
+// the key "".
 type menu struct {
 	Buttons []button
+	ID      int64
+	Rule    *matchRule `json:",omitempty"`
 }
 
 // button is one button as the calls carry it.
@@ -51,7 +55,8 @@ func (f *Follower) Menu() []MenuEntry {
 	if !f.platform.users.rows[f.openID].Subscribed {
 		return entries
 	}
-	for _, b := range f.platform.menus.rows[""].Buttons {
+	shown, _ := (&turn{Platform: f.platform}).menuOf(f.platform.users.rows[f.openID])
+	for _, b := range shown.Buttons {
 		entry := MenuEntry{Name: b.Name}
 		for _, s := range b.Sub {
 			entry.Sub = append(entry.Sub, s.Name)
@@ -81,6 +86,9 @@ func menuEndpoints() []endpoint {
 		{http.MethodPost, "/cgi-bin/menu/create", withToken, Quota{Day: 1000}, (*turn).createMenu},
 		{http.MethodGet, "/cgi-bin/menu/get", withToken, Quota{Day: 10_000}, (*turn).getMenu},
 		{http.MethodGet, "/cgi-bin/menu/delete", withToken, Quota{Day: 1000}, (*turn).deleteMenu},
+		{http.MethodPost, "/cgi-bin/menu/addconditional", withToken, Quota{Day: 2000}, (*turn).addConditional},
+		{http.MethodPost, "/cgi-bin/menu/delconditional", withToken, Quota{Day: 2000}, (*turn).deleteConditional},
+		{http.MethodPost, "/cgi-bin/menu/trymatch", withToken, Quota{Day: 20_000}, (*turn).tryMatch},
 		{http.MethodGet, "/cgi-bin/get_current_selfmenu_info", withToken, Quota{Day: 10_000}, (*turn).selfMenu},
 	}
 }
@@ -96,11 +104,24 @@ func (t *turn) createMenu(r *request) (any, *refusal) {
 	if no := r.decode(&in); no != nil {
 		return nil, no
 	}
-	if n := len(in.Buttons); n < 1 || n > maxButtons {
+	buttons, no := t.checkButtons(in.Buttons)
+	if no != nil {
+		return nil, no
+	}
+	t.menus.put(t, "", menu{Buttons: buttons, ID: firstMenuID + t.next("menus")})
+	return nil, nil
+}
+
+// firstMenuID is where menuids begin.
+const firstMenuID = 208_000_000
+
+// checkButtons checks a menu and returns what is kept of it.
+func (t *turn) checkButtons(buttons []button) ([]button, *refusal) {
+	if n := len(buttons); n < 1 || n > maxButtons {
 		return nil, refuse(40016)
 	}
-	for i := range in.Buttons {
-		b := &in.Buttons[i]
+	for i := range buttons {
+		b := &buttons[i]
 		if no := t.checkButton(*b); no != nil {
 			return nil, no
 		}
@@ -112,8 +133,7 @@ func (t *turn) createMenu(r *request) (any, *refusal) {
 			b.Sub = []button{}
 		}
 	}
-	t.menus.put(t, "", menu{in.Buttons})
-	return nil, nil
+	return buttons, nil
 }
 
 // checkButton checks a button of the first level and those below it.
@@ -163,8 +183,18 @@ func (t *turn) checkAction(b button, codes actionCodes) *refusal {
 		case b.PagePath == "":
 			return refuse(40165)
 		}
-	case "media_id", "view_limited", "article_id", "article_view_limited":
-		return refuse(40007) // the platform has no material yet
+	case "media_id":
+		if m, kept := t.materials.rows[b.MediaID]; !kept || m.Hidden || m.Kind == newsMaterial {
+			return refuse(40007)
+		}
+	case "view_limited":
+		if t.materials.rows[b.MediaID].Kind != newsMaterial {
+			return refuse(40007)
+		}
+	case "article_id", "article_view_limited":
+		if _, _, no := t.publication(b.ArticleID); no != nil {
+			return no
+		}
 	default:
 		return refuse(codes.kind)
 	}
@@ -182,23 +212,33 @@ func checkButtonURL(address string, codes actionCodes) *refusal {
 	return nil
 }
 
-// getMenu answers menu/get.
+// getMenu answers menu/get. Conditional menus stand in it newest first, which is
+// the order in which they are tried; without any, no menuid is shown.
 func (t *turn) getMenu(*request) (any, *refusal) {
 	m, there := t.menus.rows[""]
 	if !there {
 		return nil, refuse(46003)
 	}
-	type buttons struct {
-		Buttons []button `json:"button"`
+	type shown struct {
+		Buttons []button   `json:"button"`
+		Rule    *matchRule `json:"matchrule,omitempty"`
+		ID      int64      `json:"menuid,omitempty"`
 	}
-	return struct {
-		Menu buttons `json:"menu"`
-	}{buttons(m)}, nil
+	var out struct {
+		Menu        shown   `json:"menu"`
+		Conditional []shown `json:"conditionalmenu,omitempty"`
+	}
+	out.Menu.Buttons = m.Buttons
+	for _, c := range t.conditional() {
+		out.Menu.ID = m.ID
+		out.Conditional = append(out.Conditional, shown{c.Buttons, c.Rule, c.ID})
+	}
+	return out, nil
 }
 
-// deleteMenu takes the menu away. Without one it answers ok as well.
+// deleteMenu takes all menus away. Without one it answers ok as well.
 func (t *turn) deleteMenu(*request) (any, *refusal) {
-	t.menus.drop(t, "")
+	t.menus.sweep(t, func(menu) bool { return true })
 	return nil, nil
 }
 
@@ -210,6 +250,7 @@ func (t *turn) selfMenu(*request) (any, *refusal) {
 		Name     string `json:"name"`
 		Key      string `json:"key,omitempty"`
 		URL      string `json:"url,omitempty"`
+		Value    string `json:"value,omitempty"` // what is sent: a media or article id
 		AppID    string `json:"appid,omitempty"`
 		PagePath string `json:"pagepath,omitempty"`
 		Sub      any    `json:"sub_button,omitempty"`
@@ -218,7 +259,7 @@ func (t *turn) selfMenu(*request) (any, *refusal) {
 		List []shown `json:"list"`
 	}
 	bare := func(b button) shown {
-		return shown{Type: b.Type, Name: b.Name, Key: b.Key, URL: b.URL, AppID: b.AppID, PagePath: b.PagePath}
+		return shown{Type: b.Type, Name: b.Name, Key: b.Key, URL: b.URL, Value: cmp.Or(b.MediaID, b.ArticleID), AppID: b.AppID, PagePath: b.PagePath}
 	}
 	var out struct {
 		Open int `json:"is_menu_open"`

@@ -37,8 +37,9 @@ type Config struct {
 	PushTimeout time.Duration
 	// AllowIPs are the addresses that may fetch a token (IP白名单). Default: all.
 	AllowIPs []netip.Prefix
-	// CallbackIPs is what getcallbackip answers. Default: 127.0.0.1.
-	CallbackIPs []string
+	// CallbackIPs is what getcallbackip answers, APIIPs what get_api_domain_ip
+	// answers. Default: 127.0.0.1.
+	CallbackIPs, APIIPs []string
 	// Domains are the hosts, with their port if they have one, to which a web
 	// login may return (网页授权域名). Default: none; [Platform.AddDomain] adds one.
 	Domains []string
@@ -122,6 +123,13 @@ type Platform struct {
 	spentForce *shelf[forced]
 	media      *shelf[medium]
 	materials  *shelf[material]
+	tags       *shelf[tag]
+	shorts     *shelf[shortened]
+	miniCodes  *shelf[miniCode]
+	qrs        *shelf[qrCode]
+	rids       *shelf[ridRow]
+	drafts     *shelf[draft]
+	publishes  *shelf[publication]
 }
 
 // turn is one command's stay in the platform: the lock is held and the clock is
@@ -182,6 +190,13 @@ func (p *Platform) shelve() {
 	p.spentForce = newShelf[forced](p, "force")
 	p.media = newShelf[medium](p, "media")
 	p.materials = newShelf[material](p, "materials")
+	p.tags = newShelf[tag](p, "tags")
+	p.shorts = newShelf[shortened](p, "shorts")
+	p.miniCodes = newShelf[miniCode](p, "mini codes")
+	p.qrs = newShelf[qrCode](p, "qrs")
+	p.rids = newShelf[ridRow](p, "rids")
+	p.drafts = newShelf[draft](p, "drafts")
+	p.publishes = newShelf[publication](p, "publications")
 }
 
 // check fills in defaults and names the bad field.
@@ -227,6 +242,9 @@ func (c *Config) check() error {
 	}
 	if len(c.CallbackIPs) == 0 {
 		c.CallbackIPs = []string{"127.0.0.1"}
+	}
+	if len(c.APIIPs) == 0 {
+		c.APIIPs = []string{"127.0.0.1"}
 	}
 	return nil
 }

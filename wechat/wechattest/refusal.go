@@ -67,20 +67,34 @@ func wording(code int) string {
 		return "invalid code"
 	case 40030:
 		return "invalid refresh_token"
+	case 40031:
+		return "invalid openid list"
+	case 40032:
+		return "invalid openid list size"
 	case 40033:
 		return "invalid charset. please check your request, if include \\uxxxx will create fail!"
+	case 40035:
+		return "invalid parameter"
 	case 40036:
 		return "invalid template_id size"
 	case 40037:
 		return "invalid template_id"
+	case 40052:
+		return "invalid action name"
+	case 40053:
+		return "invalid action info, please check document"
 	case 40054:
 		return "invalid sub button url domain"
 	case 40055:
 		return "invalid button url domain"
 	case 40066:
 		return "invalid url"
+	case 40092:
+		return "invalid remark name"
 	case 40097:
 		return "invalid args"
+	case 40114:
+		return "invalid index value"
 	case 40125:
 		return "invalid appsecret"
 	case 40163:
@@ -89,6 +103,14 @@ func wording(code int) string {
 		return "invalid weapp pagepath"
 	case 40166:
 		return "invalid weapp appid"
+	case 40201:
+		return "invalid url"
+	case 40202:
+		return "invalid action"
+	case 40203:
+		return "invalid check_operator"
+	case 40226:
+		return "code blocked"
 	case 41001:
 		return "access_token missing"
 	case 41002:
@@ -99,6 +121,8 @@ func wording(code int) string {
 		return "appsecret missing"
 	case 41005:
 		return "media data missing"
+	case 41006:
+		return "missing media_id"
 	case 41008:
 		return "missing code"
 	case 41009:
@@ -121,30 +145,96 @@ func wording(code int) string {
 		return "user refuse to accept the msg"
 	case 44002:
 		return "empty post data"
+	case 44003:
+		return "empty news data"
 	case 44004:
 		return "empty content"
 	case 45001:
 		return "media size out of limit"
 	case 45002:
 		return "content size out of limit"
+	case 45003:
+		return "title size out of limit"
+	case 45004:
+		return "description size out of limit"
+	case 45005:
+		return "url size out of limit"
 	case 45007:
 		return "playtime out of limit"
+	case 45008:
+		return "article size out of limit"
 	case 45009:
 		return "reach max api daily quota limit"
+	case 45010:
+		return "create menu limit"
 	case 45011:
 		return "api minute-quota reach limit must slower retry next minute"
 	case 45015:
 		return "response out of time limit or subscription is canceled"
+	case 45029:
+		return "qrcode count out of limit"
 	case 45047:
 		return "out of response count limit"
+	case 45056:
+		return "create too many tags"
+	case 45058:
+		return "can't modify sys tag"
+	case 45059:
+		return "can not tag user with more than 20 tags"
+	case 45110:
+		return "author size out of limit"
+	case 45157:
+		return "invalid tag name"
+	case 45158:
+		return "invalid tag name length"
+	case 45159:
+		return "invalid tag id"
+	case 45166:
+		return "invalid content"
 	case 46003:
 		return "menu no exist"
 	case 47001:
 		return "data format error"
+	case 47003:
+		return "argument invalid!"
 	case 48001:
 		return "api unauthorized"
 	case 48006:
 		return "forbid to clear quota because of reaching the limit"
+	case 49003:
+		return "not match openid with appid"
+	case 53503:
+		return "draft does not pass the check"
+	case 53600:
+		return "invalid article_id"
+	case 65301:
+		return "menuid not exist"
+	case 65302:
+		return "no user found"
+	case 65303:
+		return "there is no selfmenu, please create selfmenu first"
+	case 65304:
+		return "match rule empty"
+	case 65316:
+		return "out of domain size limit"
+	case 65320:
+		return "private info is not supported any more"
+	case 76001:
+		return "rid not found"
+	case 76002:
+		return "rid is error"
+	case 76003:
+		return "cgi_path format error"
+	case 76021:
+		return "cgi_path not found, please check"
+	case 76022:
+		return "could not use this cgi_path, no permission"
+	case 9410010:
+		return "long_data size out of limit"
+	case 9410011:
+		return "expire_seconds out of limit"
+	case 9410012:
+		return "short_key not exist or expired"
 	}
 	return "request refused"
 }
@@ -154,7 +244,7 @@ func notListed(peer netip.Addr) *refusal {
 	return refusef(40164, "invalid ip %s ipv6 %s, not in whitelist", peer.Unmap(), netip.AddrFrom16(peer.As16()))
 }
 
-// withRID adds the request's number. Its first group is the Unix time in hex.
-func withRID(text string, now time.Time) string {
-	return fmt.Sprintf("%s rid: %08x-%s-%s", text, uint32(now.Unix()), randomHex(4), randomHex(4)) //nolint:gosec // eight hex digits, as WeChat writes it
+// newRID is the number of a request. Its first group is the Unix time in hex.
+func newRID(now time.Time) string {
+	return fmt.Sprintf("%08x-%s-%s", uint32(now.Unix()), randomHex(4), randomHex(4)) //nolint:gosec // eight hex digits, as WeChat writes it
 }

@@ -36,7 +36,9 @@ func simVerbs() map[string]simRow {
 		"POST /_sim/unfollow":    {simUser((*Follower).Unfollow), "openid"},
 		"POST /_sim/say":         {simText("text", (*Follower).Say), "openid text"},
 		"POST /_sim/scan":        {simText("scene", (*Follower).Scan), "openid scene"},
-		"POST /_sim/tap":         {simTap, "openid button"}, // answers the address
+		"POST /_sim/scancode":    {simText("code", (*Follower).ScanCode), "openid code"}, // a ticket, or what a picture says
+		"POST /_sim/phone":       {simPhone, "openid phone"},                             // ios, android or other
+		"POST /_sim/tap":         {simTap, "openid button"},                              // answers the address
 		"POST /_sim/accept":      {simText("template", subscribe(true)), "openid template"},
 		"POST /_sim/reject":      {simText("template", subscribe(false)), "openid template"},
 		"POST /_sim/unsubscribe": {simText("template", (*Follower).Unsubscribe), "openid template"},
@@ -178,6 +180,14 @@ func subscribe(accept bool) func(*Follower, context.Context, string) error {
 	return func(f *Follower, ctx context.Context, template string) error {
 		return f.Subscribe(ctx, accept, template)
 	}
+}
+
+func simPhone(_ context.Context, p *Platform, q url.Values) (any, error) {
+	f, err := p.Find(q.Get("openid"))
+	if err != nil {
+		return nil, err
+	}
+	return nil, f.Use(Phone(q.Get("phone")))
 }
 
 func simTap(ctx context.Context, p *Platform, q url.Values) (any, error) {
