@@ -223,7 +223,7 @@ func (r *reader) items(path ...string) []int {
 	for _, at := range r.all.list(above, path[len(path)-1]) {
 		if below := r.all.list(at, "item"); len(below) > 0 {
 			found = append(found, below...)
-		} else if r.all[at].branch {
+		} else if at+1 < len(r.all) && r.all[at+1].parent == at { // an empty object is no entry
 			found = append(found, at)
 		}
 	}
@@ -439,7 +439,7 @@ func identity(all nodes, p Push) string {
 	for _, field := range all {
 		switch field.name {
 		case "MsgType", "Event", "EventKey", "MsgID", "TemplateId", "SubscribeStatusString", "ScanResult", "PicMd5Sum",
-			"publish_id", "KfAccount", "FromKfAccount", "ToKfAccount", "OpenID", "RevokeInfo":
+			"publish_id", "publish_status", "KfAccount", "FromKfAccount", "ToKfAccount", "OpenID", "RevokeInfo":
 			b.WriteByte('\n')
 			b.WriteString(field.text)
 		}

@@ -2,6 +2,8 @@ package wechat_test
 
 import (
 	"context"
+	"crypto/md5"
+	"encoding/hex"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -10,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/wxhospital/hospital"
 	"github.com/wxhospital/hospital/wechat"
 	"github.com/wxhospital/hospital/wechat/wechattest"
 )
@@ -168,4 +171,106 @@ func TestALateReplyArrivesAsAMessage(t *testing.T) {
 	chat := f.Chat()
 	require.Equal(t, "您前面还有3人", chat[len(chat)-1].Text)
 	require.EqualValues(t, 1, calls.Load())
+}
+
+// TestEveryPushOfThePlatformIsUnderstood lets the platform push everything it
+// can, in both formats, and reads what our callback made of it.
+func TestEveryPushOfThePlatformIsUnderstood(t *testing.T) {
+	t.Parallel()
+	for _, format := range []wechat.Format{wechat.XML, wechat.JSON} {
+		t.Run(fmt.Sprintf("format %d", format), func(t *testing.T) {
+			t.Parallel()
+			hearEverything(t, format)
+		})
+	}
+}
+
+func hearEverything(t *testing.T, format wechat.Format) {
+	t.Helper()
+	site := wechattest.Start(t, wechattest.Config{Format: format})
+	account := site.Account()
+	client, err := wechat.New(wechat.Config{AppID: account.AppID, Secret: account.Secret, BaseURL: site.URL})
+	require.NoError(t, err)
+	t.Cleanup(client.CloseIdle)
+	var heard []wechat.Push // one at a time: every verb waits for its answer
+	callback, err := wechat.NewCallback(wechat.CallbackConfig{
+		AppID: account.AppID, OriginalID: account.OriginalID, Mode: wechat.Safe, Tokens: []string{account.Token}, AESKeys: []string{account.AESKey},
+		Handle: func(_ context.Context, p wechat.Push) (wechat.Reply, error) {
+			heard = append(heard, p)
+			return nil, nil
+		},
+	})
+	require.NoError(t, err)
+	site.CallbackTo(callback)
+	f := site.Follower(t.Context(), "陈素心")
+	require.NoError(t, client.PublishMenu(t.Context(), wechat.Menu{Buttons: []wechat.Button{
+		{Name: "扫一扫", Sub: []wechat.Button{{Name: "扫码", Type: "scancode_push", Key: "s"}, {Name: "扫卡", Type: "scancode_waitmsg", Key: "w"}}},
+		{Name: "照片", Sub: []wechat.Button{{Name: "拍照", Type: "pic_sysphoto", Key: "p"}, {Name: "相册", Type: "pic_photo_or_album", Key: "a"}, {Name: "微信", Type: "pic_weixin", Key: "x"}}},
+		{Name: "位置", Type: "location_select", Key: "l"},
+	}}))
+	png, jpeg, amr, mp4 := []byte("\x89PNG\r\n\x1a\n"), []byte("\xff\xd8\xff"), []byte("#!AMR\n"), []byte("\x00\x00\x00\x18ftypmp42")
+	at := time.Unix(1442401156, 0).In(hospital.CST)
+	ctx := t.Context()
+	// expect pushes, and finds the content among what was heard by it.
+	expect := func(want wechat.Content, push func() error) {
+		t.Helper()
+		before := len(heard)
+		require.NoError(t, push())
+		require.Greater(t, len(heard), before)
+		require.Equal(t, want, heard[before].Content)
+	}
+	by := func(e wechattest.Event) func() error { return func() error { return f.Push(ctx, e) } }
+	platform := func(e wechattest.Event) func() error { return func() error { return site.Push(ctx, e) } }
+
+	expect(wechat.ScanCode{Key: "s", Kind: "qrcode", Result: "1"}, func() error { return f.ScanFromMenu(ctx, "扫码", "qrcode", "1") })
+	expect(wechat.ScanCode{Key: "w", Kind: "barcode", Result: "2", Waits: true}, func() error { return f.ScanFromMenu(ctx, "扫卡", "barcode", "2") })
+	for name, key := range map[string]string{"拍照": "p", "相册": "a", "微信": "x"} {
+		expect(wechat.Pictures{Key: key, Count: 2, MD5s: []string{md5Of(png), md5Of(jpeg)}}, func() error { return f.PicturesFromMenu(ctx, name, png, jpeg) })
+	}
+	expect(wechat.LocationSelect{Key: "l", Latitude: "31.57", Longitude: "120.30", Scale: "16", Label: "中南路8号"},
+		func() error { return f.PlaceFromMenu(ctx, "位置", "31.57", "120.30", "中南路8号") })
+	expect(wechat.Location{Latitude: "1", Longitude: "2", Scale: "16", Label: "x"}, func() error { return f.SendLocation(ctx, "1", "2", "x") })
+	expect(wechat.Link{Title: "t", Description: "d", URL: "u"}, func() error { return f.SendLink(ctx, "t", "d", "u") })
+	expect(wechat.Position{Latitude: "1", Longitude: "2", Precision: "3"}, func() error { return f.ReportPosition(ctx, "1", "2", "3") })
+	require.NoError(t, f.SendVoice(ctx, amr, "挂号"))
+	voice, ok := heard[len(heard)-1].Content.(wechat.Voice)
+	require.True(t, ok)
+	require.Equal(t, "挂号", voice.Recognition)
+	require.NoError(t, f.SendVideo(ctx, mp4, jpeg, true))
+	video, ok := heard[len(heard)-1].Content.(wechat.Video)
+	require.True(t, ok)
+	require.True(t, video.Short && video.ThumbMediaID != "" && video.MediaID != "")
+	require.NoError(t, f.SendImage(ctx, png))
+	image, ok := heard[len(heard)-1].Content.(wechat.Image)
+	require.True(t, ok)
+	require.NotEmpty(t, image.MediaID)
+
+	expect(wechat.SessionCreated{Account: "a@h"}, by(wechattest.KfCreateSession("a@h")))
+	expect(wechat.SessionSwitched{From: "a@h", To: "b@h"}, by(wechattest.KfSwitchSession("a@h", "b@h")))
+	expect(wechat.SessionClosed{Account: "b@h"}, by(wechattest.KfCloseSession("b@h")))
+	expect(wechat.MassSent{MsgID: 7, Status: "send success", Total: 3, Filtered: 3, Sent: 2, Failed: 1}, platform(wechattest.MassSendJobFinish(7, "send success", 2, 1)))
+	expect(wechat.Published{PublishID: "9", ArticleID: "A", Articles: []wechat.ArticleURL{{Index: 1, URL: "https://m/1"}}},
+		platform(wechattest.PublishJobFinish("9", 0, "A", []string{"https://m/1"})))
+	expect(wechat.Published{PublishID: "9", Status: 4, Failed: []int{1, 2}}, platform(wechattest.PublishJobFinish("9", 4, "", nil, 1, 2)))
+	expect(wechat.UserInfoModified{User: wechat.OpenID(f.OpenID()), AppID: account.AppID, What: "1"}, platform(wechattest.UserInfoModified(account.AppID, f.OpenID(), "1")))
+	expect(wechat.AuthorizationRevoked{User: wechat.OpenID(f.OpenID()), AppID: account.AppID, What: "201"}, platform(wechattest.UserAuthorizationRevoke(account.AppID, f.OpenID(), "201")))
+	expect(wechat.AuthorizationCancelled{User: wechat.OpenID(f.OpenID()), AppID: account.AppID}, platform(wechattest.UserAuthorizationCancellation(account.AppID, f.OpenID())))
+	expect(wechat.Verified{Expires: at}, platform(wechattest.QualificationVerifySuccess(at)))
+	expect(wechat.VerificationFailed{At: at, Reason: "材料不全"}, platform(wechattest.QualificationVerifyFail(at, "材料不全")))
+	expect(wechat.Verified{Naming: true, Expires: at}, platform(wechattest.NamingVerifySuccess(at)))
+	expect(wechat.VerificationFailed{Naming: true, At: at, Reason: "重名"}, platform(wechattest.NamingVerifyFail(at, "重名")))
+	expect(wechat.VerificationDue{Expires: at}, platform(wechattest.AnnualRenew(at)))
+	expect(wechat.VerificationDue{Lapsed: true, Expires: at}, platform(wechattest.VerifyExpired(at)))
+	require.NoError(t, f.Push(ctx, wechattest.Event{Name: "moon_landing", Fields: []wechattest.Field{{Name: "Moon", Text: "月"}}}))
+	unknown, ok := heard[len(heard)-1].Content.(wechat.Unknown)
+	require.True(t, ok)
+	require.Equal(t, "月", unknown.Text("Moon"))
+	for _, push := range heard {
+		require.Equal(t, format, push.Format)
+	}
+}
+
+func md5Of(data []byte) string {
+	sum := md5.Sum(data)
+	return hex.EncodeToString(sum[:])
 }

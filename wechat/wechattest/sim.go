@@ -2,6 +2,7 @@ package wechattest
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"net/http"
 	"net/url"
@@ -52,9 +53,10 @@ func simVerbs() map[string]simRow {
 		"POST /_sim/mend":        {simMend, ""},
 		"POST /_sim/advance":     {simAdvance, ""}, // does what is due
 		"POST /_sim/callback":    {simCallback, "url"},
-		"POST /_sim/domain":      {simDomain, "host"}, // web logins may return to it
-		"GET /_sim/templates":    {simTemplates, ""},  // the account's, with their fields
-		"POST /_sim/verify":      {simVerify, ""},     // the console's check of the callback
+		"POST /_sim/domain":      {simDomain, "host"},       // web logins may return to it
+		"GET /_sim/templates":    {simTemplates, ""},        // the account's, with their fields
+		"POST /_sim/verify":      {simVerify, ""},           // the console's check of the callback
+		"POST /_sim/push":        {simPush, "openid event"}, // any event, as JSON of an Event; without openid the platform's
 	}
 }
 
@@ -296,4 +298,22 @@ func simTemplates(_ context.Context, p *Platform, _ url.Values) (any, error) {
 
 func simVerify(ctx context.Context, p *Platform, _ url.Values) (any, error) {
 	return nil, p.Verify(ctx)
+}
+
+// simPush pushes an event: {"name":"kf_close_session","fields":[{"name":"KfAccount","text":"a@b"}]}.
+func simPush(ctx context.Context, p *Platform, q url.Values) (any, error) {
+	var e Event
+	decoder := json.NewDecoder(strings.NewReader(q.Get("event")))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&e); err != nil {
+		return nil, verbError(hospital.Invalid, "sim", "bad_event", "event: want an Event as JSON")
+	}
+	if q.Get("openid") == "" {
+		return nil, p.Push(ctx, e)
+	}
+	f, err := p.Find(q.Get("openid"))
+	if err != nil {
+		return nil, err
+	}
+	return nil, f.Push(ctx, e)
 }
