@@ -9,7 +9,6 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"runtime/debug"
 	"slices"
@@ -85,12 +84,6 @@ type CallbackConfig struct {
 	// told "success" already: send it as a customer-service message. Default:
 	// such replies are dropped with a line in the log.
 	Late func(ctx context.Context, push Push, reply Reply)
-	// Sources are the addresses that may push; nil for any, as the signature
-	// decides. Peer tells whose request it is, by default the other end of the
-	// connection: behind a proxy, read the header that this proxy sets and no
-	// stranger can.
-	Sources *Sources
-	Peer    func(r *http.Request) netip.Addr
 	// Budget is how long the platform is kept waiting. Default 4.5 s; the
 	// platform itself gives up after 5 s.
 	Budget time.Duration
@@ -112,6 +105,9 @@ type CallbackConfig struct {
 // The platform waits five seconds, then cuts the line and delivers again,
 // three times in all. A second delivery waits for the answer of the first, or
 // gets the same answer again.
+//
+// Who the sender is, the signature decides; [Sources.Guard] around it is a
+// second lock.
 type Callback struct {
 	config     CallbackConfig
 	ciphers    []*Cipher
@@ -158,9 +154,6 @@ func NewCallback(config CallbackConfig) (*Callback, error) {
 	if config.MaxConcurrent == 0 {
 		config.MaxConcurrent = defaultHandled
 	}
-	if config.Peer == nil {
-		config.Peer = peerOf
-	}
 	if config.Now == nil {
 		config.Now = time.Now
 	}
@@ -187,10 +180,6 @@ func NewCallback(config CallbackConfig) (*Callback, error) {
 // ServeHTTP answers the console's check of the URL (GET) and takes pushes
 // (POST).
 func (c *Callback) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if c.config.Sources != nil && !c.config.Sources.Contains(c.config.Peer(r)) {
-		c.refuse(w, r, refusal("source"))
-		return
-	}
 	switch r.Method {
 	case http.MethodGet:
 		c.greet(w, r)

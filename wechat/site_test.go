@@ -77,6 +77,9 @@ func (s *site) RoundTrip(r *http.Request) (response *http.Response, err error) {
 	inner.Header = r.Header
 	w := httptest.NewRecorder()
 	s.Handler().ServeHTTP(w, inner)
+	if err := r.Context().Err(); err != nil {
+		return nil, err // nobody reads what comes too late
+	}
 	return w.Result(), nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/netip"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -14,11 +15,13 @@ import (
 )
 
 const (
-	maxSources   = 10_000      // entries; the real list has about a hundred
-	sourcesEvery = time.Hour   // the list changes a few times a year
-	sourcesAgain = time.Minute // after a failure
-	minPrefix4   = 8           // a wider entry would let half the world in
-	minPrefix6   = 16          // likewise
+	maxSources   = 10_000          // entries; the real list has about a hundred
+	sourcesEvery = time.Hour       // the list changes a few times a year
+	sourcesAgain = time.Minute     // after a failure
+	firstSources = 3 * time.Second // of the five that a push waits
+	firstApart   = time.Second     // so that strangers do not make us ask at their pace
+	minPrefix4   = 8               // a wider entry would let half the world in
+	minPrefix6   = 16              // likewise
 )
 
 // CallbackIPs asks from which addresses the platform pushes.
@@ -57,19 +60,23 @@ func readPrefix(text string) (netip.Prefix, error) {
 }
 
 // Sources is a list of the addresses that the platform pushes from, kept fresh
-// from the platform itself. It is a second lock beside the signature, for
-// [CallbackConfig.Sources]. While the platform does not answer, the last good
-// list stays.
+// from the platform itself. It is a second lock beside the signature: put
+// [Sources.Guard] around a [Callback]. While the platform does not answer, the
+// last good list stays.
 type Sources struct {
 	client *Client
+	first  chan struct{} // held by whoever fetches the first list for a push
 
-	mu   sync.RWMutex
-	list []netip.Prefix
+	mu    sync.RWMutex
+	list  []netip.Prefix
+	known bool
+	tried time.Time // when a push last had the first list fetched
 }
 
-// NewSources returns an empty list, which lets nobody in; call
-// [Sources.Advance] once before pushes are served, then [Sources.Run].
-func NewSources(client *Client) *Sources { return &Sources{client: client} }
+// NewSources returns a list that is not known yet. [Sources.Run] keeps it.
+func NewSources(client *Client) *Sources {
+	return &Sources{client: client, first: make(chan struct{}, 1)}
+}
 
 // Advance fetches the list and returns when to fetch it again. On an error, of
 // the kinds of [Client], the list stays as it was.
@@ -80,7 +87,7 @@ func (s *Sources) Advance(ctx context.Context) (next time.Time, err error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.list = list
+	s.list, s.known = list, true
 	return s.client.now().Add(sourcesEvery), nil
 }
 
@@ -110,11 +117,86 @@ func (s *Sources) Contains(addr netip.Addr) bool {
 	return slices.ContainsFunc(s.list, func(prefix netip.Prefix) bool { return prefix.Contains(addr) })
 }
 
-// peerOf is the address at the other end of the connection.
-func peerOf(r *http.Request) netip.Addr {
-	peer, err := netip.ParseAddrPort(r.RemoteAddr)
+// Guard lets through to next what the platform's addresses send and refuses
+// everybody else with 403. proxies are our own in front of this server: only
+// they are believed when X-Forwarded-For says who came before them. Name their
+// addresses and nothing wider, for whoever is in proxies can claim to be
+// anybody.
+//
+// Before there is a list nobody is let in, because a lock that opens while it
+// does not know is none. The first push then has the list fetched; while that
+// fails the answer is 503, which makes the platform deliver again.
+func (s *Sources) Guard(next http.Handler, proxies ...netip.Prefix) http.Handler {
+	proxies = slices.Clone(proxies)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !s.ready(r.Context()) {
+			s.client.logger.WarnContext(r.Context(), "wechat push refused", "code", "source_unknown")
+			w.Header().Set("Retry-After", "5") // the platform comes again after five seconds
+			http.Error(w, "refused: source_unknown", http.StatusServiceUnavailable)
+			return
+		}
+		peer := peerBehind(r, proxies)
+		if !s.Contains(peer) {
+			// Our own address in place of a stranger's means that a proxy is not named.
+			s.client.logger.WarnContext(r.Context(), "wechat push refused", "code", "source", "from_inside", peer.IsPrivate() || peer.IsLoopback())
+			http.Error(w, "refused: source", http.StatusForbidden)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// ready reports whether there is a list, and fetches the first, once for all
+// who wait.
+func (s *Sources) ready(ctx context.Context) bool {
+	if s.have() {
+		return true
+	}
+	ctx, cancel := context.WithTimeout(ctx, firstSources)
+	defer cancel()
+	select {
+	case s.first <- struct{}{}:
+		defer func() { <-s.first }()
+	case <-ctx.Done():
+		return s.have()
+	}
+	now := s.client.now()
+	if s.have() || now.Sub(s.tried) < firstApart {
+		return s.have()
+	}
+	s.tried = now
+	_, err := s.Advance(ctx)
+	if err != nil {
+		s.client.logger.WarnContext(ctx, "wechat source addresses not fetched", "error", err)
+	}
+	return err == nil
+}
+
+func (s *Sources) have() bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.known
+}
+
+// peerBehind is whose request it is: the other end of the connection, or whom
+// the proxies in front of us name. Entries are read from the right, each
+// believed because the one after it is ours. The zero address is nobody's.
+func peerBehind(r *http.Request, proxies []netip.Prefix) netip.Addr {
+	at, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {
 		return netip.Addr{}
 	}
-	return peer.Addr()
+	peer := at.Addr().Unmap()
+	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
+	for _, hop := range slices.Backward(hops) {
+		if !slices.ContainsFunc(proxies, func(p netip.Prefix) bool { return p.Contains(peer) }) {
+			break
+		}
+		before, err := netip.ParseAddr(strings.TrimSpace(hop))
+		if err != nil {
+			return netip.Addr{} // our proxy says something else than we expect: nobody's
+		}
+		peer = before.Unmap()
+	}
+	return peer
 }

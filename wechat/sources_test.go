@@ -3,7 +3,10 @@ package wechat_test
 import (
 	"context"
 	"net/http"
+	"net/http/httptest"
 	"net/netip"
+	"strconv"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -17,34 +20,93 @@ import (
 
 func TestOnlyThePlatformsAddressesPush(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, func(c *wechattest.Config) { c.CallbackIPs = []string{"101.226.103.0/25", "192.0.2.1"} }) // a test's peer
+	const proxy, outer, platform, stranger = "10.0.0.7", "10.0.0.8", "101.226.103.5", "203.0.113.9"
+	s := newSite(t, func(c *wechattest.Config) { c.CallbackIPs = []string{"101.226.103.0/25", "192.0.2.1"} })
 	sources := wechat.NewSources(s.client(t, nil))
-	callback := newCallback(t, func(c *wechat.CallbackConfig) { c.Sources = sources })
-	w := safely(t, now, "n", textPush(1, "a")).send(callback)
-	require.Equal(t, "refused: source\n", w.Body.String(), "before the list is there nobody may")
-	require.Equal(t, http.StatusForbidden, w.Code)
 	_, err := sources.Advance(t.Context())
 	require.NoError(t, err)
-	require.Equal(t, http.StatusOK, safely(t, now, "n", textPush(1, "a")).send(callback).Code)
-
-	behind := newCallback(t, func(c *wechat.CallbackConfig) {
-		c.Sources = sources
-		c.Peer = func(r *http.Request) netip.Addr { // a proxy of the hospital tells
-			addr, err := netip.ParseAddr(r.Header.Get("X-Real-IP"))
-			if err != nil {
-				return netip.Addr{}
-			}
-			return addr
+	guarded := sources.Guard(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}), netip.MustParsePrefix(proxy+"/32"), netip.MustParsePrefix(outer+"/32"))
+	for name, test := range map[string]struct {
+		peer      string
+		forwarded []string
+		status    int
+	}{
+		"the platform itself":                            {platform + ":4000", nil, http.StatusOK},
+		"the platform by IPv6":                           {"[::ffff:" + platform + "]:4000", nil, http.StatusOK},
+		"a stranger":                                     {stranger + ":4000", nil, http.StatusForbidden},
+		"a stranger who names the platform":              {stranger + ":4000", []string{platform}, http.StatusForbidden},
+		"the platform behind our proxy":                  {proxy + ":4000", []string{platform}, http.StatusOK},
+		"the platform behind two":                        {proxy + ":4000", []string{platform + ", " + outer}, http.StatusOK},
+		"the platform behind two, in two headers":        {proxy + ":4000", []string{platform, outer}, http.StatusOK},
+		"a stranger behind our proxy":                    {proxy + ":4000", []string{stranger}, http.StatusForbidden},
+		"a stranger behind it who named the platform":    {proxy + ":4000", []string{platform + ", " + stranger}, http.StatusForbidden},
+		"a stranger who named the platform and ours":     {proxy + ":4000", []string{platform + ", " + outer + ", " + stranger}, http.StatusForbidden},
+		"our proxy, which names nobody":                  {proxy + ":4000", nil, http.StatusForbidden},
+		"our proxy, which names something else":          {proxy + ":4000", []string{"unknown"}, http.StatusForbidden},
+		"a proxy that is not named, before the platform": {"10.0.0.9:4000", []string{platform}, http.StatusForbidden},
+		"no address": {"pipe", nil, http.StatusForbidden},
+	} {
+		r := httptest.NewRequest(http.MethodPost, "/wechat", nil)
+		r.RemoteAddr = test.peer
+		for _, value := range test.forwarded {
+			r.Header.Add("X-Forwarded-For", value)
 		}
-	})
-	require.Equal(t, http.StatusForbidden, safely(t, now, "n", textPush(1, "a")).send(behind).Code)
-
+		w := httptest.NewRecorder()
+		guarded.ServeHTTP(w, r)
+		require.Equal(t, test.status, w.Code, name)
+		require.NotContains(t, w.Body.String(), "203.0", name)
+	}
+	require.Contains(t, s.log.String(), "code=source from_inside=true", "an operator sees that a proxy is not named")
 	for addr, want := range map[string]bool{
 		"101.226.103.127": true, "101.226.103.128": false, "192.0.2.1": true, "::ffff:192.0.2.1": true, "192.0.2.2": false, "::1": false,
 	} {
 		require.Equal(t, want, sources.Contains(netip.MustParseAddr(addr)), addr)
 	}
 	require.False(t, sources.Contains(netip.Addr{}))
+}
+
+// TestNobodyIsLetInBeforeTheFirstList: a push that comes first has the list
+// fetched, once for all, and while that fails the platform is asked to come
+// again.
+func TestNobodyIsLetInBeforeTheFirstList(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const path = "/cgi-bin/getcallbackip"
+		s := newSite(t, func(c *wechattest.Config) { c.CallbackIPs = []string{"192.0.2.1"} }) // a recorder's peer
+		require.NoError(t, s.Break(wechattest.Fault{Kind: wechattest.Page, Path: path}))
+		sources := wechat.NewSources(s.client(t, nil))
+		callback := newCallback(t, nil)
+		guarded := sources.Guard(callback)
+		push := func() *httptest.ResponseRecorder { return safely(t, now, "n", textPush(1, "a")).send(guarded) }
+		w := push()
+		require.Equal(t, http.StatusServiceUnavailable, w.Code, "not a refusal: the platform delivers again")
+		require.Equal(t, "5", w.Header().Get("Retry-After"))
+		require.Equal(t, 1, s.count(path))
+		for range 50 {
+			require.Equal(t, http.StatusServiceUnavailable, push().Code)
+		}
+		require.Equal(t, 1, s.count(path), "strangers do not set the pace")
+		s.Mend()
+		<-time.After(5 * time.Second)
+		var crowd sync.WaitGroup
+		for i := range 20 {
+			crowd.Go(func() {
+				if code := safely(t, now, strconv.Itoa(i), textPush(i+1, "a")).send(guarded).Code; code != http.StatusOK {
+					t.Errorf("push %d: %d", i, code)
+				}
+			})
+		}
+		crowd.Wait()
+		require.Equal(t, 2, s.count(path), "one question for all who wait")
+
+		silent := wechat.NewSources(s.client(t, nil))
+		gate := make(chan struct{})
+		require.NoError(t, s.Break(wechattest.Fault{Kind: wechattest.Slow, Path: path, Until: gate}))
+		begun := time.Now()
+		require.Equal(t, http.StatusServiceUnavailable, safely(t, now, "late", textPush(99, "a")).send(silent.Guard(callback)).Code)
+		require.Equal(t, 3*time.Second, time.Since(begun), "within the five seconds of a push")
+		close(gate)
+	})
 }
 
 func TestTheLastGoodListOfAddressesStays(t *testing.T) {

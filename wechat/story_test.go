@@ -274,3 +274,50 @@ func md5Of(data []byte) string {
 	sum := md5.Sum(data)
 	return hex.EncodeToString(sum[:])
 }
+
+// TestSecretsAreChangedWithoutLosingAPush: a hospital puts the new Token and
+// EncodingAESKey before the old ones, and then changes the console; a push that
+// is under way, and one that was sealed before, are answered as they came.
+func TestSecretsAreChangedWithoutLosingAPush(t *testing.T) {
+	t.Parallel()
+	site := wechattest.Start(t, wechattest.Config{})
+	before := site.Account()
+	var after wechattest.Account
+	serve := func(accounts ...wechattest.Account) {
+		config := wechat.CallbackConfig{
+			AppID: before.AppID, OriginalID: before.OriginalID, Mode: wechat.Safe,
+			Handle: func(_ context.Context, p wechat.Push) (wechat.Reply, error) {
+				text, ok := p.Content.(wechat.Text)
+				if !ok {
+					return nil, nil
+				}
+				if text.Content == "change" {
+					var err error
+					if after, err = site.Rotate(); err != nil {
+						return nil, err
+					}
+				}
+				return wechat.TextReply{Content: "收到" + text.Content}, nil
+			},
+		}
+		for _, account := range accounts {
+			config.Tokens, config.AESKeys = append(config.Tokens, account.Token), append(config.AESKeys, account.AESKey)
+		}
+		callback, err := wechat.NewCallback(config)
+		require.NoError(t, err)
+		site.CallbackTo(callback)
+	}
+	serve(before)
+	f := site.Follower(t.Context(), "陈素心")
+	last := func() wechattest.Bubble { chat := f.Chat(); return chat[len(chat)-1] }
+	require.NoError(t, f.Say(t.Context(), "change"))
+	require.Equal(t, "收到change", last().Text, "sealed under the key that opened it, though the console has another by now")
+	require.NotEqual(t, before.Token, after.Token)
+	require.NotEqual(t, before.AESKey, after.AESKey)
+	require.NoError(t, f.Say(t.Context(), "a"))
+	require.Equal(t, wechattest.Notice, last().From, "a server that knows only the old secrets hears nothing")
+	serve(after, before)
+	require.NoError(t, f.Say(t.Context(), "b"))
+	require.Equal(t, "收到b", last().Text)
+	require.Empty(t, site.MalformedReply())
+}

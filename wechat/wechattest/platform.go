@@ -249,10 +249,12 @@ func (c *Config) check() error {
 	return nil
 }
 
+// secretLetters are what the console draws secrets of.
+const secretLetters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+
 // open settles the account's credentials: the Config's, else those of the
 // journal, else new ones.
 func (t *turn) open() {
-	const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 	before := t.ours()
 	settle := func(given, kept string, fresh func() string) string {
 		if given != "" {
@@ -267,8 +269,8 @@ func (t *turn) open() {
 		AppID:      settle(t.config.AppID, before.AppID, func() string { return "wx" + randomHex(8) }),
 		Secret:     settle(t.config.Secret, before.Secret, func() string { return randomHex(16) }),
 		OriginalID: settle(t.config.OriginalID, before.OriginalID, func() string { return "gh_" + randomHex(6) }),
-		Token:      settle(t.config.Token, before.Token, func() string { return randomText(letters, 24) }),
-		AESKey:     settle(t.config.AESKey, before.AESKey, func() string { return randomText(letters, 43) }),
+		Token:      settle(t.config.Token, before.Token, func() string { return randomText(secretLetters, 24) }),
+		AESKey:     settle(t.config.AESKey, before.AESKey, func() string { return randomText(secretLetters, 43) }),
 	}
 	if after != before {
 		t.account.put(t, "", after)

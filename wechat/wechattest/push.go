@@ -60,6 +60,7 @@ func (t *turn) pushMessage(u user, kind string, fields ...field) string {
 func (p *Platform) push(ctx context.Context, id string, j job) error {
 	for {
 		var envelope *http.Request
+		var under secrets
 		err := p.act(func(t *turn) error {
 			address := t.settings.rows[callbackSetting]
 			if address == "" {
@@ -74,6 +75,7 @@ func (p *Platform) push(ctx context.Context, id string, j job) error {
 			j.Tries++
 			t.jobs.put(t, id, j)
 			var err error
+			under = secrets{t.ours().Token, t.cipher}
 			envelope, err = t.envelope(ctx, address, j)
 			return err
 		})
@@ -86,13 +88,38 @@ func (p *Platform) push(ctx context.Context, id string, j job) error {
 		}
 		outcome := "no answer"
 		if answered {
-			outcome = p.settle(id, j, body)
+			outcome = p.settle(id, j, under, body)
 		}
 		p.config.Log(Exchange{At: p.config.Now(), Push: true, Path: kindOf(j.Fields), Outcome: outcome})
 		if answered {
 			return nil
 		}
 	}
+}
+
+// secrets are what a push was signed and sealed with, and its reply must be.
+type secrets struct {
+	token  string
+	cipher *wechat.Cipher
+}
+
+// Rotate changes the account's Token and EncodingAESKey in its console and
+// returns the account as it is from now on. A push that is under way is
+// answered under the old ones.
+func (p *Platform) Rotate() (Account, error) {
+	var after Account
+	err := p.act(func(t *turn) error {
+		after = t.ours()
+		after.Token, after.AESKey = randomText(secretLetters, 24), randomText(secretLetters, 43)
+		cipher, err := wechat.NewCipher(after.AESKey, after.AppID)
+		if err != nil {
+			return err
+		}
+		t.account.put(t, "", after)
+		p.cipher = cipher
+		return nil
+	})
+	return after, err
 }
 
 // envelope signs and seals a push. Each delivery has its own timestamp and
@@ -154,10 +181,10 @@ func (p *Platform) deliver(request *http.Request) (body []byte, answered bool) {
 }
 
 // settle ends a push with the reply to it.
-func (p *Platform) settle(id string, j job, body []byte) (outcome string) {
+func (p *Platform) settle(id string, j job, under secrets, body []byte) (outcome string) {
 	err := p.act(func(t *turn) error {
 		t.jobs.drop(t, id)
-		reply, why := t.read(j, body)
+		reply, why := t.read(j, under, body)
 		switch {
 		case why != "":
 			outcome = "malformed reply: " + why

@@ -23,7 +23,7 @@ const (
 
 // read takes a reply apart as strictly as the phone shows it. Without a reply
 // to show, bubble is nil; why says what is wrong, "" for nothing.
-func (t *turn) read(j job, body []byte) (bubble *Bubble, why string) {
+func (t *turn) read(j job, under secrets, body []byte) (bubble *Bubble, why string) {
 	body = bytes.TrimSpace(body)
 	switch {
 	case len(body) > maxReplyBytes:
@@ -46,7 +46,7 @@ func (t *turn) read(j job, body []byte) (bubble *Bubble, why string) {
 	case !is:
 		return t.bubble(j, outer)
 	}
-	inner, why := t.unseal(outer, sealed)
+	inner, why := under.unseal(outer, sealed)
 	if why != "" {
 		return nil, why
 	}
@@ -61,7 +61,7 @@ func (t *turn) read(j job, body []byte) (bubble *Bubble, why string) {
 }
 
 // unseal checks a sealed reply and opens it.
-func (t *turn) unseal(outer node, sealed string) (message []byte, why string) {
+func (s secrets) unseal(outer node, sealed string) (message []byte, why string) {
 	signature, _ := outer.one("MsgSignature")
 	stamp, _ := outer.one("TimeStamp")
 	nonce, _ := outer.one("Nonce")
@@ -70,10 +70,10 @@ func (t *turn) unseal(outer node, sealed string) (message []byte, why string) {
 		return nil, "TimeStamp is no number"
 	case nonce == "":
 		return nil, "Nonce is missing"
-	case !wechat.Signed(signature, t.ours().Token, stamp, nonce, sealed):
+	case !wechat.Signed(signature, s.token, stamp, nonce, sealed):
 		return nil, "MsgSignature does not fit"
 	}
-	message, err := t.cipher.Open(sealed)
+	message, err := s.cipher.Open(sealed)
 	if err != nil {
 		return nil, "Encrypt does not open: " + hospital.CodeOf(err)
 	}
