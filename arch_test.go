@@ -36,7 +36,7 @@ var thirdParty = map[string][]string{
 	"payment":  {"golang.org/x/sync/errgroup"},
 	"his":      {"golang.org/x/text/", "go.yaml.in/yaml/v3"},
 	"triage":   {},
-	"examples": {},
+	"examples": {"go.yaml.in/yaml/v3"},
 	"refserver": {
 		"github.com/alexedwards/argon2id", "github.com/pquerna/otp", "github.com/mozillazg/go-pinyin", "golang.org/x/time/rate",
 		"golang.org/x/sync/singleflight",

@@ -46,9 +46,9 @@ func openBrowser(t *testing.T) *browser {
 	b := &browser{T: t, data: t.TempDir(), shots: os.Getenv("HOSPITAL_PAGE_SHOTS")}
 	ctx, stop := context.WithCancel(t.Context())
 	ready, ended := make(chan struct{}), make(chan error, 1)
-	out := terminal{on: "微信支付", act: func() { close(ready) }}
+	out := terminal{on: "按 Ctrl-C 停下", act: func() { close(ready) }}
 	go func() {
-		ended <- run(ctx, []string{"-serve", "-data", b.data, "-now", monday, "-addr", "127.0.0.1:0", "-staff-addr", "127.0.0.1:0"}, noEnv, &out)
+		ended <- run(ctx, []string{"-data", b.data, "-now", monday, "-addr", "127.0.0.1:0", "-staff-addr", "127.0.0.1:0"}, noEnv, &out)
 	}()
 	b.stop = sync.OnceFunc(func() {
 		stop()

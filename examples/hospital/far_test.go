@@ -87,7 +87,7 @@ func TestAServerInAnotherProcessFindsEveryFarSide(t *testing.T) {
 	t.Parallel()
 	data := t.TempDir()
 	f := startFar(t, data)
-	require.Len(t, f.Addresses, 4)
+	require.Len(t, f.Addresses, 5)
 	entries, err := os.ReadDir(f.files)
 	require.NoError(t, err)
 	var names []string
@@ -98,7 +98,7 @@ func TestAServerInAnotherProcessFindsEveryFarSide(t *testing.T) {
 		names = append(names, e.Name())
 	}
 	require.Equal(t, []string{
-		"merchant_cert.pem", "merchant_key.pem", "platform_cert.pem", "wechat.json", "wechatpay.json", "wechatpay_public_key.pem",
+		"hospital.yaml", "merchant_cert.pem", "merchant_key.pem", "platform_cert.pem", "wechat.json", "wechatpay.json", "wechatpay_public_key.pem",
 	}, names)
 
 	account := f.secret("wechat.json")

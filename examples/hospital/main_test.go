@@ -60,7 +60,7 @@ func (t *terminal) String() string {
 func play(t *testing.T, args ...string) string {
 	t.Helper()
 	var out terminal
-	require.NoError(t, run(t.Context(), args, noEnv, &out))
+	require.NoError(t, run(t.Context(), append([]string{"-story"}, args...), noEnv, &out))
 	return out.String()
 }
 
@@ -195,7 +195,7 @@ func TestARunThatIsToldToStopIsFinishedByTheNext(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
 			out := terminal{on: stop.at, act: cancel}
-			require.NoError(t, run(ctx, []string{"-data", data, "-now", monday, "-fault", "lost-answer"}, noEnv, &out))
+			require.NoError(t, run(ctx, []string{"-story", "-data", data, "-now", monday, "-fault", "lost-answer"}, noEnv, &out))
 			require.Contains(t, out.String(), "已停下")
 
 			second := play(t, "-data", data)
@@ -234,7 +234,7 @@ func TestErrorsNameTheFlagAndTheNextStep(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			err := run(t.Context(), c.args, noEnv, &terminal{})
+			err := run(t.Context(), append([]string{"-story"}, c.args...), noEnv, &terminal{})
 			require.Error(t, err)
 			require.NotContains(t, err.Error(), "secret")
 			for _, part := range c.says {
@@ -251,7 +251,7 @@ func TestASecondProcessOnTheSameFolderIsRefused(t *testing.T) {
 	require.NoError(t, err)
 	w, err := open(t.Context(), set)
 	require.NoError(t, err)
-	err = run(t.Context(), []string{"-data", data}, noEnv, &terminal{})
+	err = run(t.Context(), []string{"-story", "-data", data}, noEnv, &terminal{})
 	require.ErrorContains(t, err, "-db")
 	require.ErrorContains(t, err, "另一个进程")
 	require.NoError(t, w.Close())
@@ -264,7 +264,7 @@ func TestHelpIsPrintedAndTheEnvironmentNamesTheDatabase(t *testing.T) {
 	require.Equal(t, usage, out.String())
 	set, err := parse(nil, func(name string) string { return map[string]string{"HOSPITAL_DB": "postgres://db"}[name] }, &out)
 	require.NoError(t, err)
-	require.Equal(t, settings{data: "hospital-data", db: "postgres://db"}, set)
+	require.Equal(t, settings{data: "hospital-data", db: "postgres://db", addr: "127.0.0.1:8080", staffAddr: "127.0.0.1:8081"}, set)
 	set, err = parse([]string{"-now", "2026-11-23T07:30:00+08:00"}, noEnv, &out)
 	require.NoError(t, err)
 	require.Equal(t, filepath.Join("hospital-data", "hospital.db"), set.db)

@@ -7,14 +7,16 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"os"
+	"net/url"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/wxhospital/hospital"
-	"github.com/wxhospital/hospital/booking"
+	"github.com/wxhospital/hospital/booking/bookingsql"
 	"github.com/wxhospital/hospital/examples/hospital/sim"
 	"github.com/wxhospital/hospital/his"
+	"github.com/wxhospital/hospital/his/histest"
 	"github.com/wxhospital/hospital/payment/wechatpay"
 	"github.com/wxhospital/hospital/refserver"
 	"github.com/wxhospital/hospital/wechat"
@@ -24,50 +26,93 @@ import (
 // patientPath is where the patients' pages are, on the address of the server.
 const patientPath = "/m"
 
-// serve runs the mobile internet hospital and every far side, until it is told
-// to stop.
+// serve runs the mobile internet hospital until it is told to stop, with every
+// far side beside it or, with -config, without.
 func serve(ctx context.Context, set settings, stdout io.Writer) (err error) {
-	if err := os.MkdirAll(set.data, 0o750); err != nil {
-		return fmt.Errorf("-data：建不了目录 %s：%w", set.data, err)
-	}
-	s := &site{world: &world{wires: &wires{}}}
-	defer func() { err = errors.Join(err, s.Close()) }()
-	if err := s.openDB(ctx, set); err != nil {
+	ready := readyFile(set.ready)
+	if err := ready.clear(); err != nil {
 		return err
 	}
-	start := set.now
-	if start.IsZero() {
-		start = nextMorning(time.Now())
-	}
-	if s.clock, _, err = openClock(set.data, start, true); err != nil {
+	s := &site{wires: &wires{everything: true}}
+	defer func() { err = errors.Join(err, s.Close(), ready.clear()) }()
+	if s.db, err = openDB(ctx, set); err != nil { // first, because SQLite refuses a second process
 		return err
 	}
-	if err := s.clock.To(set.now); err != nil { // zero, or past: it stays where it is
-		return err
-	}
+	s.closing(s.db.Close)
 	if s.patients, err = listen(ctx, "-addr", set.addr); err != nil {
 		return err
 	}
+	s.closing(closing(s.patients))
 	if s.colleagues, err = listen(ctx, "-staff-addr", set.staffAddr); err != nil {
 		return err
 	}
-	if err := s.open(ctx, set); err != nil {
+	s.closing(closing(s.colleagues))
+	if err := s.find(ctx, set); err != nil {
 		return err
 	}
-	if err := s.welcome(ctx, stdout); err != nil {
+	if err := s.open(ctx); err != nil {
 		return err
 	}
-	return s.run(ctx)
+	if s.far != nil {
+		if err := s.simulate(set); err != nil {
+			return err
+		}
+	}
+	staff, err := s.staffAddress(ctx)
+	if err != nil {
+		return err
+	}
+	return s.run(ctx, func() error {
+		if err := ready.write(s.addresses()); err != nil {
+			return err
+		}
+		s.banner(ctx, &screen{out: stdout}, set, staff)
+		return nil
+	})
 }
 
 // site is the hospital on its two addresses.
 type site struct {
-	*world
-
+	db                   *bookingsql.DB
 	patients, colleagues net.Listener
-	server               *refserver.Server
-	page                 *sim.Page
-	crossed              crossed
+	partners             partners
+
+	his     *his.Client
+	account *wechat.Client
+	server  *refserver.Server
+
+	// In the process that simulates; nil otherwise.
+	clock *clock
+	far   *sim.World
+	page  *sim.Page
+	phone *wechattest.Follower
+
+	follows *followed // the clock of another process that simulates
+	wires   *wires
+	crossed crossed
+	closers []func() error // in the order they were opened
+}
+
+// Close ends everything, the last first.
+func (s *site) Close() error {
+	var failed []error
+	for _, end := range slices.Backward(s.closers) {
+		failed = append(failed, end())
+	}
+	s.closers = nil
+	return errors.Join(failed...)
+}
+
+func (s *site) closing(end func() error) { s.closers = append(s.closers, end) }
+
+// closing closes a listener that its server may have closed before.
+func closing(l net.Listener) func() error {
+	return func() error {
+		if err := l.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+			return err
+		}
+		return nil
+	}
 }
 
 func listen(ctx context.Context, flag, address string) (net.Listener, error) {
@@ -78,109 +123,118 @@ func listen(ctx context.Context, flag, address string) (net.Listener, error) {
 	return l, nil
 }
 
-// open starts the far sides and the server.
-func (s *site) open(ctx context.Context, set settings) error {
+// find learns where the far sides are: those of the configuration, or new ones
+// in this process.
+func (s *site) find(ctx context.Context, set settings) error {
+	if set.config != "" {
+		return s.findByConfig(ctx, set.config)
+	}
+	start := set.now
+	if start.IsZero() {
+		start = nextMorning(time.Now())
+	}
 	var err error
+	if s.clock, _, err = openClock(set.data, start, true); err != nil {
+		return err
+	}
+	if err := s.clock.To(set.now); err != nil { // zero, or past: it stays where it is
+		return err
+	}
 	s.far, err = sim.Open(ctx, sim.Config{Dir: set.data, Clock: s.clock, HIS: s.wires.his, WeChat: s.wires.wechat, WeChatPay: s.wires.pay})
 	if err != nil {
 		return broken(set, err)
 	}
 	s.closing(s.far.Close)
-	if s.his, err = his.NewClient(his.Config{BaseURL: s.far.HISURL}); err != nil {
+	s.partners, err = simulated(s.far, s.clock)
+	return err
+}
+
+func (s *site) findByConfig(ctx context.Context, file string) error {
+	c, err := readConfig(file)
+	if err != nil {
 		return err
+	}
+	if s.partners, err = c.partners(); err != nil {
+		return err
+	}
+	if s.follows, err = c.clock(); err != nil || s.follows == nil {
+		return err
+	}
+	if err := s.follows.ask(ctx); err != nil {
+		return fmt.Errorf("-config：simulated_clock 没有回答；请先用 -far-only 运行模拟的一侧：%w", err)
+	}
+	s.partners.now = s.follows.Now
+	return nil
+}
+
+// base is where patients reach the server.
+func (s *site) base() string {
+	if s.partners.base != "" {
+		return s.partners.base
+	}
+	return "http://" + s.patients.Addr().String() + patientPath
+}
+
+// open makes the server.
+func (s *site) open(ctx context.Context) error {
+	p, base := s.partners, s.base()
+	var err error
+	if s.his, err = his.NewClient(p.his); err != nil {
+		return configured("his", err)
 	}
 	s.closing(func() error { s.his.CloseIdle(); return nil })
-	console := s.far.WeChat.Account()
-	s.account, err = wechat.New(wechat.Config{AppID: console.AppID, Secret: console.Secret, BaseURL: s.far.WeChatURL, OpenURL: s.far.WeChatOpenURL})
-	if err != nil {
-		return err
+	if s.account, err = wechat.New(p.account); err != nil {
+		return configured("wechat", err)
 	}
 	s.closing(func() error { s.account.CloseIdle(); return nil })
-	base := "http://" + s.patients.Addr().String() + patientPath
-	merchant := s.far.WeChatPay.Credentials()
-	s.pay, err = wechatpay.New(wechatpay.Config{
-		AppID: merchant.AppID, MerchantID: merchant.MerchantID, MerchantKey: merchant.MerchantKey, MerchantSerial: merchant.MerchantSerial,
-		APIv3Key: []byte(merchant.APIv3Key), PublicKey: merchant.PublicKey, PublicKeyID: merchant.PublicKeyID,
-		PlatformCertificates: merchant.Certificates,
-		BaseURL:              s.far.WeChatPayURL, NotifyURL: base + refserver.NoticePath, Now: s.clock.Now,
-	})
+	p.pay.NotifyURL, p.pay.Now = base+refserver.NoticePath, p.now
+	pay, err := wechatpay.New(p.pay)
 	if err != nil {
-		return err
+		return configured("wechatpay", err)
+	}
+	texts, err := newTexter(p.text)
+	if err != nil {
+		return configured("text", err)
 	}
 	s.server, err = refserver.New(ctx, refserver.Config{
-		BaseURL: base, DB: s.db, HIS: s.his.System(), Account: s.account, Pay: s.pay, Texter: texter{s}, Now: s.clock.Now, StaffPlainHTTP: true,
-		Names: refserver.Names{Name: "示范中医医院", Phone: "0510-88888888", Address: "示范路 1 号", Emergency: "门诊楼一楼东侧"},
-		Pushes: wechat.CallbackConfig{
-			AppID: console.AppID, OriginalID: console.OriginalID, Mode: wechat.Safe, Tokens: []string{console.Token}, AESKeys: []string{console.AESKey},
-		},
+		BaseURL: base, Names: p.names, Overlay: p.overlay, DB: s.db, HIS: s.his.System(), Account: s.account, Pushes: p.pushes, Pay: pay, Texter: texts,
+		TrustedProxies: p.proxies, StaffPlainHTTP: loopback(s.colleagues.Addr()), Now: p.now,
 	})
 	if err != nil {
-		return err
+		return configured("refserver", err)
 	}
-	if err := s.rules(ctx); err != nil {
-		return err
-	}
-	return errors.Join(s.far.WeChat.SetCallback(base+refserver.PushPath), s.far.WeChat.AddDomain(s.patients.Addr().String()))
+	return s.server.Desk().Publish(ctx, hospital.System("setup"), p.rules)
 }
 
-// rules puts the paper's rules in force.
-func (s *site) rules(ctx context.Context) error {
-	rules, err := booking.Preset("wuxi2018")
-	if err != nil {
-		return err
-	}
-	version, err := booking.NewPolicyVersion(rules, "preset", s.clock.opened().At(0, 0))
-	if err != nil {
-		return err
-	}
-	return s.server.Desk().Publish(ctx, hospital.System("setup"), version)
-}
+// configured names the part of the configuration that is wrong.
+func configured(part string, err error) error { return fmt.Errorf("%s：%w", part, err) }
 
-// texter shows text messages on the simulated phone.
-type texter struct{ site *site }
-
-func (t texter) Text(_ context.Context, _ hospital.Key, to hospital.Phone, text string) error {
-	t.site.page.Text(to, text)
-	return nil
+// loopback reports whether nobody but this machine reaches the address.
+func loopback(a net.Addr) bool {
+	tcp, ok := a.(*net.TCPAddr)
+	return ok && tcp.IP.IsLoopback()
 }
 
 // patientOfThePage is the user whose phone the page shows.
 const patientOfThePage = "phone-1"
 
-// welcome makes the page and says where everything is.
-func (s *site) welcome(ctx context.Context, stdout io.Writer) error {
-	phone, err := s.owner()
+// simulate tells the simulators where the server is, and makes the page.
+func (s *site) simulate(set settings) error {
+	at, err := url.Parse(s.base())
 	if err != nil {
 		return err
 	}
-	base := "http://" + s.patients.Addr().String()
-	s.page, err = sim.NewPage(sim.PageConfig{World: s.far, Clock: s.clock, Phone: phone, Home: patientPath + "/", Wire: s.wire})
-	if err != nil {
+	if err := s.far.SiteAt(at, refserver.PushPath); err != nil {
 		return err
 	}
-	link, err := s.server.StaffFirstLink(ctx)
-	staff := "http://" + s.colleagues.Addr().String()
-	switch {
-	case err == nil:
-		staff += link + "（一次性链接，30 分钟内有效）"
-	case hospital.KindOf(err) == hospital.Conflict:
-		staff += "/staff"
-	default:
+	if set.lostAnswer {
+		s.far.Faults.Set(histest.OpConfirm, histest.Switch{Fault: histest.AnswerLost, Times: 1})
+	}
+	if s.phone, err = s.owner(); err != nil {
 		return err
 	}
-	show := &screen{out: stdout}
-	show.line("移动互联网医院 · 演示（按 Ctrl-C 停下，再次运行会接着继续）")
-	for _, place := range [][2]string{
-		{"模拟台", base + "/sim   ← 先打开这个"},
-		{"患者页面", base + patientPath + "/"},
-		{"工作人员", staff},
-		{"HIS", s.far.HISURL + "（SOAP，模拟）"},
-		{"微信", s.far.WeChatURL + "（模拟）"},
-		{"微信支付", s.far.WeChatPayURL + "（APIv3，模拟）"},
-	} {
-		show.line("%s%s", left(place[0], 10), place[1])
-	}
-	return nil
+	s.page, err = sim.NewPage(sim.PageConfig{World: s.far, Clock: s.clock, Phone: s.phone, Home: patientPath + "/", Wire: s.wire})
+	return err
 }
 
 // owner is the person with the phone, the same after a restart.
@@ -195,13 +249,42 @@ func (s *site) owner() (*wechattest.Follower, error) {
 	return f, s.clock.give(patientOfThePage, f.OpenID())
 }
 
-// run serves until the context ends.
-func (s *site) run(ctx context.Context) error {
+// routes are the patients' side: the server below its path and, where the far
+// sides are simulated, the test bed.
+func (s *site) routes() (http.Handler, error) {
+	at, err := url.Parse(s.base())
+	if err != nil {
+		return nil, err
+	}
+	patients := s.server.Handler()
 	routes := http.NewServeMux()
-	routes.Handle(patientPath+"/", s.server.Handler())
-	routes.Handle("/sim", s.page)
-	routes.Handle("/sim/", s.page)
-	routes.Handle("/{$}", http.RedirectHandler("/sim", http.StatusSeeOther))
+	routes.Handle(at.Path+"/", patients)
+	home := at.Path + "/"
+	if s.page != nil {
+		routes.Handle("/sim", s.page)
+		routes.Handle("/sim/", s.page)
+		home = "/sim"
+	}
+	if at.Path == "" {
+		return routes, nil
+	}
+	routes.Handle("/{$}", http.RedirectHandler(home, http.StatusSeeOther))
+	for _, probe := range []string{"/healthz", "/readyz"} { // where a supervisor looks first
+		routes.HandleFunc("GET "+probe, func(w http.ResponseWriter, r *http.Request) {
+			below := r.Clone(r.Context())
+			below.URL.Path = at.Path + probe
+			patients.ServeHTTP(w, below)
+		})
+	}
+	return routes, nil
+}
+
+// run serves until the context ends; ready is called once everything listens.
+func (s *site) run(ctx context.Context, ready func() error) error {
+	routes, err := s.routes()
+	if err != nil {
+		return err
+	}
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	var group sync.WaitGroup
@@ -227,26 +310,38 @@ func (s *site) run(ctx context.Context) error {
 		start(func() error { <-ctx.Done(); return server.Close() })
 	}
 	start(func() error { return s.server.Run(ctx) })
-	start(func() error { return s.far.Run(ctx) })
-	start(func() error { return s.follow(ctx) })
+	if s.follows != nil {
+		start(func() error { return s.follows.run(ctx) })
+	}
+	if s.far != nil {
+		start(func() error { return s.far.Run(ctx) })
+	}
+	start(func() error {
+		if err := s.greet(ctx); err != nil {
+			return err
+		}
+		if err := ready(); err != nil {
+			return err
+		}
+		<-ctx.Done()
+		return nil
+	})
 	group.Wait()
 	return errors.Join(failed...)
 }
 
-// follow lets the person follow the account once its server answers, publishes
-// the menu, and waits for the end.
-func (s *site) follow(ctx context.Context) error {
-	phone, err := s.owner()
-	if err != nil {
+// greet lets the simulated person follow the account once its server answers,
+// and publishes the menu. A real WeChat that cannot be reached keeps the menu
+// that it has.
+func (s *site) greet(ctx context.Context) error {
+	if s.phone != nil {
+		if err := s.phone.Follow(ctx); err != nil && ctx.Err() == nil {
+			return err
+		}
+	}
+	if err := s.account.PublishMenu(ctx, menu(s.base())); err != nil && ctx.Err() == nil && s.far != nil {
 		return err
 	}
-	if err := phone.Follow(ctx); err != nil && ctx.Err() == nil {
-		return err
-	}
-	if err := s.account.PublishMenu(ctx, menu("http://"+s.patients.Addr().String()+patientPath)); err != nil && ctx.Err() == nil {
-		return err
-	}
-	<-ctx.Done()
 	return nil
 }
 

@@ -25,6 +25,8 @@ type crossing struct {
 
 // wires remembers what crossed until the story shows it.
 type wires struct {
+	everything bool // not only what is part of the story
+
 	mu      sync.Mutex
 	crossed []crossing
 }
@@ -84,12 +86,19 @@ func (w *wires) pay(e wechatpaytest.Exchange) {
 	w.add(c)
 }
 
-// wechat takes what WeChat logs. Only notices are part of the story.
+// wechat takes what WeChat logs, both ways. Only notices are part of the story.
 func (w *wires) wechat(e wechattest.Exchange) {
-	if e.Push || !strings.HasSuffix(e.Path, "/send") {
+	notice := !e.Push && strings.HasSuffix(e.Path, "/send")
+	if !notice && !w.everything {
 		return
 	}
-	c := crossing{begun: time.Now(), wire: "→ 微信", operation: "Notify", summary: strings.TrimPrefix(e.Path, "/cgi-bin/"), outcome: e.Outcome}
+	c := crossing{begun: time.Now(), wire: "→ 微信", operation: "API", summary: strings.TrimPrefix(e.Path, "/cgi-bin/"), outcome: e.Outcome}
+	switch {
+	case e.Push:
+		c.wire, c.operation, c.summary = "← 微信", "Push", e.Path
+	case notice:
+		c.operation = "Notify"
+	}
 	if e.Fault != "" {
 		c.outcome = e.Fault
 	}

@@ -66,12 +66,10 @@ func open(ctx context.Context, set settings) (_ *world, err error) {
 			err = errors.Join(err, w.Close())
 		}
 	}()
-	if err := os.MkdirAll(set.data, 0o750); err != nil {
-		return nil, fmt.Errorf("-data：建不了目录 %s：%w", set.data, err)
-	}
-	if err := w.openDB(ctx, set); err != nil { // first, because SQLite refuses a second process
+	if w.db, err = openDB(ctx, set); err != nil { // first, because SQLite refuses a second process
 		return nil, err
 	}
+	w.closing(w.db.Close)
 	if err := w.setClock(set); err != nil {
 		return nil, err
 	}
@@ -101,20 +99,19 @@ func (w *world) Close() error {
 
 func (w *world) closing(end func() error) { w.closers = append(w.closers, end) }
 
-func (w *world) openDB(ctx context.Context, set settings) error {
+func openDB(ctx context.Context, set settings) (*bookingsql.DB, error) {
 	secret, err := pseudonymKey(set.data)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	w.db, err = bookingsql.OpenDB(ctx, bookingsql.Config{DSN: set.db, PseudonymKey: secret})
+	db, err := bookingsql.OpenDB(ctx, bookingsql.Config{DSN: set.db, PseudonymKey: secret})
 	switch {
 	case hospital.CodeOf(err) == "database_locked":
-		return fmt.Errorf("-db %s 正被另一个进程使用；请先结束它，或用 -data 另选一个目录", shown(set.db))
+		return nil, fmt.Errorf("-db %s 正被另一个进程使用；请先结束它，或用 -data 另选一个目录", shown(set.db))
 	case err != nil:
-		return fmt.Errorf("-db %s 打不开；请检查路径，或 PostgreSQL 是否已启动、地址和口令是否正确：%w", shown(set.db), err)
+		return nil, fmt.Errorf("-db %s 打不开；请检查路径，或 PostgreSQL 是否已启动、地址和口令是否正确：%w", shown(set.db), err)
 	}
-	w.closing(w.db.Close)
-	return nil
+	return db, nil
 }
 
 // shown is the database's name without a password.

@@ -16,6 +16,7 @@ import (
 //	POST /_sim/arrive?his_no=NO     checked in at the desk
 //	POST /_sim/see?his_no=NO        the doctor saw the patient
 //	POST /_sim/suspend?schedule=ID[&reason=…]              停诊
+//	POST /_sim/release?schedule=ID&n=2                     n more numbers a half hour (放号)
 //	POST /_sim/forget?last=15m      restored from a backup that is so old
 //	POST /_sim/fail?fault=FAULT[&op=Confirm][&times=N][&delay=2s]
 //	POST /_sim/heal                 no faults any more
@@ -47,6 +48,13 @@ func Control(h *Hospital, faults *Faults) http.Handler {
 				return nil, err
 			}
 			return h.Suspend(schedule, reason, "")
+		},
+		"POST release": func(_ context.Context, o *simverb.Order) (any, error) {
+			schedule, n := hospital.ScheduleID(o.Want("schedule")), int(o.Number("n"))
+			if err := o.Err(); err != nil {
+				return nil, err
+			}
+			return h.Release(schedule, n)
 		},
 		"POST forget": func(_ context.Context, o *simverb.Order) (any, error) {
 			last := o.Duration("last")

@@ -23,6 +23,7 @@ const (
 	arrived    effectKind = "arrived"    // 取号
 	seen       effectKind = "seen"       // the visit took place
 	granted    effectKind = "granted"    // numbers handed to the platform
+	released   effectKind = "released"   // more numbers of a clinic (放号)
 	billed     effectKind = "billed"
 	rebilled   effectKind = "rebilled" // quoted anew
 	settled    effectKind = "settled"
@@ -50,6 +51,7 @@ type effect struct {
 	Rows          []his.Settlement     `json:"rows,omitempty"`
 	Suspension    *hospital.Suspension `json:"suspension,omitempty"`
 	Quota         []QuotaSlot          `json:"quota,omitempty"`
+	Extra         []extra              `json:"extra,omitempty"`
 	Patient       *hospital.Patient    `json:"patient,omitempty"`
 	Request       string               `json:"request,omitempty"` // fingerprint of what was asked under the key
 }

@@ -550,3 +550,48 @@ func TestFaultsOfTheHospitalItself(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, at.Now().Add(time.Hour), told)
 }
+
+func TestReleasedNumbersAreSoldBehindAllOthersAndSurviveARestart(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	h, at := open(t, histest.Config{Dir: dir})
+	schedule, slot := expertSlot(t, h)
+	before := slot.Left
+	_, err := h.Release(schedule.ID, 0)
+	refused(t, err, hospital.Invalid, "bad_release")
+	_, err = h.Release("20261124-NOBODY-A", 1)
+	refused(t, err, hospital.NotFound, "no_such_schedule")
+	for range before {
+		_, err := h.Window().Sell(slot.ID, "P000010")
+		require.NoError(t, err)
+	}
+	_, err = h.Window().Sell(slot.ID, "P000010")
+	refused(t, err, hospital.Conflict, "slot_taken")
+
+	added, err := h.Release(schedule.ID, 2)
+	require.NoError(t, err)
+	require.Equal(t, 14, added, "two in each of seven half hours")
+	sold, err := h.Window().Sell(slot.ID, "P000010")
+	require.NoError(t, err)
+	require.Equal(t, schedule.Capacity+1, sold.QueueNo)
+	require.NoError(t, h.Close())
+
+	again, err := histest.NewHospital(histest.Config{Dir: dir, Now: at.Now})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, again.Close()) })
+	counts, err := again.SlotCounts(slot.ID)
+	require.NoError(t, err)
+	require.Equal(t, histest.Counts{Capacity: before + 2, Sold: before + 1, Distinct: before + 1, Left: 1}, counts)
+	schedules, err := again.Schedules(t.Context(), his.ScheduleQuery{From: schedule.Date, To: schedule.Date, Doctor: schedule.Doctor})
+	require.NoError(t, err)
+	require.Equal(t, schedule.Capacity+14, schedules[0].Capacity)
+
+	at.Pass(slot.Start.Sub(at.Now()))
+	added, err = again.Release(schedule.ID, 1)
+	require.NoError(t, err)
+	require.Equal(t, 6, added, "the half hour that has begun gets none")
+	_, err = again.Suspend(schedule.ID, "", "")
+	require.NoError(t, err)
+	_, err = again.Release(schedule.ID, 1)
+	refused(t, err, hospital.Conflict, "suspended")
+}

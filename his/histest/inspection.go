@@ -101,7 +101,7 @@ func (h *Hospital) ScheduleCounts(schedule hospital.ScheduleID) (counts Counts, 
 
 // counts reads the registrations themselves, not the index that selling uses.
 func (t turn) counts(c *clinic, s hospital.Slot) Counts {
-	counts := Counts{Capacity: s.Capacity, Quota: len(t.quotaOf(c, s).Numbers), Left: t.left(c, s)}
+	counts := Counts{Capacity: len(t.numbersOf(c, s)), Quota: len(t.quotaOf(c, s).Numbers), Left: t.left(c, s)}
 	numbers := map[int]bool{}
 	for _, no := range t.state.bySchedule[c.ID] {
 		if r := t.state.registrations[no]; r.Slot == s.ID && r.State.Live() {

@@ -33,7 +33,7 @@ func (h *Hospital) GrantQuota(schedule hospital.ScheduleID, n int) (slots []Quot
 		}
 		for _, s := range c.slots {
 			q := t.quotaOf(c, s)
-			all := numbersOf(c, s)
+			all := t.numbersOf(c, s)
 			slices.Reverse(all)
 			for given := 0; len(all) > 0 && given < n; all = all[1:] {
 				if t.free(s.ID, all[0]) && !slices.Contains(q.Numbers, all[0]) {

@@ -125,7 +125,7 @@ func (t turn) pick(c *clinic, s hospital.Slot, asked int) (int, error) {
 		}
 		return asked, nil
 	}
-	for _, number := range numbersOf(c, s) {
+	for _, number := range t.numbersOf(c, s) {
 		if t.free(s.ID, number) && !t.platforms(c, s, number) {
 			return number, nil
 		}

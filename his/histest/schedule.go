@@ -199,7 +199,7 @@ func (h *Hospital) Slots(ctx context.Context, schedule hospital.ScheduleID) (fou
 			return t.refuse(hospital.NotFound, "no_such_schedule", "")
 		}
 		for _, s := range c.slots {
-			s.Left = t.left(c, s)
+			s.Left, s.Capacity = t.left(c, s), len(t.numbersOf(c, s))
 			found = append(found, s)
 		}
 		return nil
@@ -230,6 +230,7 @@ func (t turn) offered(c *clinic) hospital.Schedule {
 	_, s.Suspended = t.state.suspensions[c.ID]
 	for _, slot := range c.slots {
 		s.Left += t.left(c, slot)
+		s.Capacity += len(t.state.extra[slot.ID])
 	}
 	return s
 }
@@ -241,7 +242,7 @@ func (t turn) left(c *clinic, s hospital.Slot) int {
 		return 0
 	}
 	n := 0
-	for _, number := range numbersOf(c, s) {
+	for _, number := range t.numbersOf(c, s) {
 		if t.free(s.ID, number) && !t.platforms(c, s, number) {
 			n++
 		}
@@ -254,7 +255,12 @@ func (t turn) free(slot hospital.SlotID, number int) bool {
 	return !taken
 }
 
-// numbersOf are the numbers of a slot. They run on through the schedule, so
+// numbersOf are the numbers of a slot, those released since included.
+func (t turn) numbersOf(c *clinic, s hospital.Slot) []int {
+	return append(numbersOf(c, s), t.state.extra[s.ID]...)
+}
+
+// numbersOf are the timetable's numbers of a slot. They run on through the schedule, so
 // the number on the ticket is also the place in the queue.
 func numbersOf(c *clinic, s hospital.Slot) []int {
 	first := 1

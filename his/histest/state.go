@@ -18,6 +18,7 @@ type state struct {
 	holds         map[string]time.Time               // HISNo → when it runs out
 	nextExpiry    time.Time                          // no hold runs out before; zero when there is none
 	quota         map[hospital.SlotID][]int
+	extra         map[hospital.SlotID][]int // numbers beyond the timetable's
 	suspensions   map[hospital.ScheduleID]hospital.Suspension
 
 	bills      map[his.BillID]*his.Bill
@@ -53,6 +54,7 @@ func newState(o opening, staff roster) *state {
 		taken:         map[hospital.SlotID]map[int]string{},
 		holds:         map[string]time.Time{},
 		quota:         map[hospital.SlotID][]int{},
+		extra:         map[hospital.SlotID][]int{},
 		suspensions:   map[hospital.ScheduleID]hospital.Suspension{},
 		bills:         map[his.BillID]*his.Bill{},
 		billsOf:       map[hospital.PatientID][]his.BillID{},
@@ -101,6 +103,9 @@ func (s *state) put(e effect) {
 	}
 	for _, q := range e.Quota {
 		s.quota[q.Slot] = q.Numbers
+	}
+	for _, more := range e.Extra {
+		s.extra[more.Slot] = more.Numbers
 	}
 	if e.Patient != nil {
 		s.putPatient(e.Patient)

@@ -16,14 +16,6 @@ type account struct {
 	OriginalID string `json:"original_id"`
 }
 
-// addresses is the ready file.
-type addresses struct {
-	WeChatAPI  string `json:"wechat_api"`
-	WeChatOpen string `json:"wechat_open"`
-	WeChatPay  string `json:"wechat_pay"`
-	HIS        string `json:"his"`
-}
-
 // WriteCredentials puts what a server needs to know into a folder, with mode
 // 0600: wechat.json for the account; wechatpay.json, merchant_key.pem,
 // merchant_cert.pem, wechatpay_public_key.pem and platform_cert.pem for the
@@ -38,16 +30,6 @@ func (w *World) WriteCredentials(dir string) error {
 		return err
 	}
 	return replace(filepath.Join(dir, "wechat.json"), about)
-}
-
-// WriteReady writes where everything listens. The file appears whole, so
-// whoever waits for it may read it.
-func (w *World) WriteReady(file string) error {
-	text, err := json.MarshalIndent(addresses{w.WeChatURL, w.WeChatOpenURL, w.WeChatPayURL, w.HISURL}, "", "  ")
-	if err != nil {
-		return err
-	}
-	return replace(file, append(text, '\n'))
 }
 
 func replace(file string, data []byte) error {

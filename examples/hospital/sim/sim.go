@@ -54,10 +54,11 @@ type World struct {
 	Faults    *histest.Faults // of the wire to the HIS
 	WeChat    *wechattest.Platform
 	WeChatPay *wechatpaytest.Platform
+	Texts     *Texts // the carrier of text messages
 
 	// Where they listen, without a slash at the end. HISURL is the Web Service;
 	// what people do at the hospital is below /_sim/ of its host.
-	HISURL, WeChatURL, WeChatOpenURL, WeChatPayURL string
+	HISURL, WeChatURL, WeChatOpenURL, WeChatPayURL, TextURL string
 
 	closers []func() error // in the order they were opened
 }
@@ -82,7 +83,7 @@ func Open(ctx context.Context, config Config) (_ *World, err error) {
 		return nil, &hospital.Error{Kind: hospital.Invalid, Op: "sim.Open", Code: "bad_config", Detail: "Config.Dir: no lock can be had there", Err: err}
 	}
 	w.closing(lock.Close)
-	for _, start := range []func(context.Context, Config) error{w.startHIS, w.startWeChat, w.startWeChatPay} {
+	for _, start := range []func(context.Context, Config) error{w.startHIS, w.startWeChat, w.startWeChatPay, w.startTexts} {
 		if err := start(ctx, config); err != nil {
 			return nil, err
 		}
@@ -176,6 +177,20 @@ func (w *World) startWeChatPay(ctx context.Context, config Config) error {
 	}
 	w.closing(w.WeChatPay.Close)
 	w.WeChatPayURL, err = w.Serve(ctx, w.WeChatPay)
+	return err
+}
+
+// startTexts serves the carrier at /text; GET /_sim/texts of the same host shows
+// what the phones got.
+func (w *World) startTexts(ctx context.Context, config Config) error {
+	w.Texts = &Texts{now: config.Clock.Now}
+	routes := http.NewServeMux()
+	routes.Handle("/text", w.Texts)
+	routes.Handle(simverb.Prefix, simverb.Verbs{
+		"GET texts": func(_ context.Context, o *simverb.Order) (any, error) { return w.Texts.Shown(), o.Err() },
+	})
+	at, err := w.Serve(ctx, routes)
+	w.TextURL = at + "/text"
 	return err
 }
 

@@ -2,16 +2,29 @@
 // The test bed: it shows what the simulators know and sends what buttons say.
 // Pages of the hospital run in the frame; this page is the WeChat around them.
 const $ = (id) => document.getElementById(id);
-const states = { absent: "无", held: "锁号", registered: "已挂号", arrived: "已取号", fulfilled: "已就诊", cancelled: "已取消", suspended: "停诊" };
+const states = { held: "锁号", registered: "已挂号", arrived: "已取号", fulfilled: "已就诊", cancelled: "已取消", suspended: "停诊" };
 const home = document.body.dataset.home;
-let after = 0, drawn = "", pending = null;
+const drawn = {};
+let after = 0, pending = null;
+
+function tell(text, bad) {
+  $("said").textContent = text;
+  $("said").classList.toggle("bad", !!bad);
+}
 
 async function send(path, order) {
-  const answer = await fetch("/sim/" + path, { method: "POST", body: JSON.stringify(order) });
-  const said = await answer.json();
-  $("said").textContent = answer.ok ? "" : "没有做成：" + said.error;
+  let said;
+  try {
+    const answer = await fetch("/sim/" + path, { method: "POST", body: JSON.stringify(order) });
+    said = (await answer.json()) || {};
+    if (!answer.ok) said = { error: said.error || "模拟台没有收下。" };
+  } catch {
+    said = { error: "模拟台没有回答；程序还在运行吗？" };
+  }
+  if (said.error) tell("没有做成：" + said.error, true);
+  else if (said.said) tell(said.said);
   await look();
-  return answer.ok ? said : null;
+  return said.error ? null : said;
 }
 
 function element(tag, className, text) {
@@ -19,6 +32,28 @@ function element(tag, className, text) {
   if (className) e.className = className;
   if (text !== undefined) e.textContent = text;
   return e;
+}
+
+function press(text, act, className) {
+  const button = element("button", className, text);
+  button.type = "button";
+  button.addEventListener("click", act);
+  return button;
+}
+
+function option(value, text) {
+  const o = element("option", "", text);
+  o.value = value;
+  return o;
+}
+
+// redraw calls draw when what it shows has changed, so that nothing moves under
+// a finger.
+function redraw(name, content, draw) {
+  const now = JSON.stringify(content);
+  if (drawn[name] === now) return;
+  drawn[name] = now;
+  draw(content);
 }
 
 function open(url) {
@@ -32,20 +67,28 @@ function open(url) {
 
 function close() {
   $("web").hidden = true;
+  $("web").src = "about:blank";
   $("chat").hidden = $("say").hidden = $("menu").hidden = false;
   $("back").hidden = true;
   $("title").textContent = "医院公众号";
   look();
 }
 
+// done ticks a step of the tour off, for as long as the tab is open.
 function done(step) {
   const item = document.querySelector(`#tour [data-step="${step}"]`);
-  if (item) item.classList.add("done");
+  if (!item || item.classList.contains("done")) return;
+  item.classList.add("done");
+  item.append(element("span", "hidden", "（已完成）"));
+  sessionStorage.setItem("tour-" + step, "1");
+  const steps = document.querySelectorAll("#tour li").length, ticked = document.querySelectorAll("#tour li.done").length;
+  $("progress").textContent = ticked === steps ? "全部完成，谢谢您的体验" : `${ticked} / ${steps}，做到哪一步会自动打勾`;
 }
 
 function bubble(b) {
-  const e = element("div", "bubble " + b.from, b.text || "");
-  for (const card of b.cards || []) {
+  const cards = b.cards || [];
+  const e = element("div", "bubble " + b.from + (cards.length ? " card" : ""), b.text || "");
+  for (const card of cards) {
     e.append(element("h3", "", card.title));
     if (card.text) e.append(element("p", "", card.text));
     const list = element("dl");
@@ -61,34 +104,39 @@ function bubble(b) {
   return e;
 }
 
+function chat(bubbles) {
+  $("chat").replaceChildren(...bubbles.map(bubble));
+  $("chat").scrollTop = $("chat").scrollHeight;
+  if (bubbles.some((b) => b.kind === "template" || b.kind === "subscription")) done("told");
+}
+
 function menu(entries) {
   if (!entries.length) { // no menu was published, or nobody follows
-    const button = element("button", "", "医院首页");
-    button.type = "button";
-    button.addEventListener("click", () => open(home));
-    $("menu").replaceChildren(button);
+    $("menu").replaceChildren(press("医院首页", () => open(home)));
     return;
   }
   $("menu").replaceChildren(...entries.map((entry) => {
-    const column = element("div"), button = element("button", "", entry.name);
-    button.type = "button";
-    column.append(button);
+    const column = element("div");
     if (!entry.sub) {
-      button.addEventListener("click", () => tap(entry.name));
+      column.append(press(entry.name, () => tap(entry.name)));
       return column;
     }
     const list = element("ul");
     list.hidden = true;
+    const button = press(entry.name, () => {
+      const shut = !list.hidden;
+      document.querySelectorAll("#menu ul").forEach((other) => { other.hidden = true; });
+      document.querySelectorAll("#menu [aria-expanded]").forEach((other) => other.setAttribute("aria-expanded", "false"));
+      list.hidden = shut;
+      button.setAttribute("aria-expanded", String(!shut));
+    });
+    button.setAttribute("aria-expanded", "false");
     for (const name of entry.sub) {
-      const item = element("li"), choice = element("button", "", name);
-      choice.type = "button";
-      choice.addEventListener("click", () => { list.hidden = true; tap(name); });
-      item.append(choice);
+      const item = element("li");
+      item.append(press(name, () => { list.hidden = true; button.setAttribute("aria-expanded", "false"); tap(name); }));
       list.append(item);
     }
-    button.setAttribute("aria-expanded", "false");
-    button.addEventListener("click", () => { list.hidden = !list.hidden; button.setAttribute("aria-expanded", String(!list.hidden)); });
-    column.append(list);
+    column.append(button, list);
     return column;
   }));
 }
@@ -98,48 +146,105 @@ async function tap(name) {
   if (said && said.url) open(said.url);
 }
 
+// What the hospital's people may still do with a registration in a state.
+const acts = { registered: [["arrive", "取号"], ["see", "就诊"], ["noshow", "爽约"]], arrived: [["see", "就诊"]] };
+
 function visits(rows) {
+  if (!rows.length) {
+    const empty = element("td", "", "还没有人挂号。");
+    empty.colSpan = 6;
+    const row = element("tr");
+    row.append(empty);
+    $("visits").replaceChildren(row);
+    return;
+  }
   $("visits").replaceChildren(...rows.map((v) => {
     const row = element("tr");
-    row.append(element("td", "", v.his_no), element("td", "", (v.online ? "手机 " : "窗口 ") + (states[v.state] || v.state)), element("td", "", v.paid));
-    const acts = element("td");
-    for (const [verb, word] of [["arrive", "取号"], ["see", "就诊"], ["suspend", "停诊"], ["bill", "开单"]]) {
-      const button = element("button", "", word);
-      button.type = "button";
-      button.addEventListener("click", () => send("hospital", { verb, his_no: v.his_no }));
-      acts.append(button);
+    let state = states[v.state] || v.state;
+    if (v.over && v.state === "registered") state = "没有来";
+    row.append(element("td", "", v.his_no), element("td", "", (v.online ? "手机 " : "窗口 ") + v.patient),
+      element("td", "", v.clinic + " " + v.queue_no + " 号"), element("td", "", state), element("td", "number", v.paid));
+    const cell = element("td");
+    for (const [verb, word] of v.over ? [] : acts[v.state] || []) {
+      const button = press(word, () => send("hospital", { verb, his_no: v.his_no }));
+      button.setAttribute("aria-label", word + " " + v.his_no);
+      cell.append(button);
     }
-    row.append(acts);
+    row.append(cell);
     return row;
   }));
 }
 
-async function look() {
-  const answer = await fetch("/sim/state?after=" + after);
-  if (!answer.ok) return;
-  const s = await answer.json();
-  $("now").textContent = s.now;
-  $("faults").textContent = s.faults.length ? "当前故障：" + s.faults.join("、") : "";
-  for (const c of s.wire) {
-    after = Math.max(after, c.no);
+function bills(rows) {
+  if (!rows.length) {
+    $("bills").replaceChildren(element("li", "empty", "没有未付的账单。"));
+    return;
+  }
+  $("bills").replaceChildren(...rows.map((b) => {
     const item = element("li");
+    item.append(element("span", "", `${b.patient} ${b.kind} ${b.amount} 元`),
+      press("改单", () => send("hospital", { verb: "rebill", bill: b.id })), press("窗口收费", () => send("hospital", { verb: "settle", bill: b.id })));
+    item.title = b.id;
+    return item;
+  }));
+}
+
+function choose(select, options) {
+  const chosen = select.value;
+  select.replaceChildren(...options);
+  if (options.some((o) => o.value === chosen)) select.value = chosen;
+}
+
+function days(list) {
+  choose($("day"), list.map((day, i) => option(day, i === 0 ? "今天" : i === 1 ? "明天" : day.slice(5))));
+  clinics();
+}
+
+async function clinics() {
+  const answer = await fetch("/sim/clinics?day=" + $("day").value);
+  if (!answer.ok) return;
+  const said = await answer.json();
+  redraw("clinics", said.clinics, (list) => choose($("clinic"), list.map((c) => option(c.id, c.name + (c.suspended ? "（停诊）" : `（余 ${c.left}）`)))));
+}
+
+async function look() {
+  let s;
+  try {
+    const answer = await fetch("/sim/state?after=" + after);
+    if (!answer.ok) return;
+    s = await answer.json();
+  } catch {
+    tell("模拟台没有回答；程序还在运行吗？", true);
+    return;
+  }
+  $("now").textContent = s.now;
+  $("faults").textContent = s.faults.length ? "现在：" + s.faults.join("、") : "";
+  for (const c of s.wire) {
+    if (c.no <= after) continue; // two looks at once
+    after = c.no;
+    const item = element("li", c.outcome === "ok" || c.outcome.startsWith("replied") ? "" : "odd");
     item.append(...[c.time, c.wire, c.call, c.summary, c.outcome].map((text) => element("span", "", text)));
+    item.title = c.summary;
     $("wire").prepend(item);
-    if (c.outcome === "answer_lost") done("fault");
+    if (c.outcome === "answer_lost" && c.wire.endsWith("HIS")) done("fault");
     if (c.outcome !== "ok") continue;
     if (c.call === "Confirm") done(c.summary.includes("Paid=") ? "paid" : "booked");
     if (c.summary.includes("REFUND.SUCCESS")) done("cancelled");
   }
   while ($("wire").children.length > 200) $("wire").lastChild.remove();
-  $("people").replaceChildren(...s.people.map((p) => element("li", "", p.name + "　" + p.id_number + (p.insured ? "　医保" : "　自费"))));
-  const now = JSON.stringify([s.chat, s.menu, s.visits, s.texts]);
-  if (now === drawn) return;
-  drawn = now;
-  $("chat").replaceChildren(...s.chat.map(bubble));
-  $("chat").scrollTop = $("chat").scrollHeight;
-  menu(s.menu);
-  visits(s.visits);
-  $("texts").replaceChildren(...s.texts.map((t) => element("li", "", t.to + "：" + t.text)));
+  redraw("days", s.days, days);
+  redraw("chat", s.chat, chat);
+  redraw("menu", s.menu, menu);
+  redraw("visits", s.visits, visits);
+  redraw("bills", s.bills, bills);
+  redraw("texts", s.texts, (texts) => {
+    $("texts").replaceChildren(...(texts.length ? texts.map((t) => element("li", "", t.to + "：" + t.text)) : [element("li", "empty", "还没有短信。")]));
+    $("texts").scrollTop = $("texts").scrollHeight;
+  });
+  redraw("people", s.people, (people) => {
+    $("people").replaceChildren(...people.map((p) => element("li", "", p.name + "　" + p.id_number + (p.insured ? "　医保" : "　自费"))));
+    choose($("who"), people.map((p) => option(p.id, p.name)));
+  });
 }
 
 // The WeChat that the page in the frame finds around it.
@@ -149,8 +254,7 @@ function lend() {
   page.WeixinJSBridge = {
     invoke(name, request, answer) {
       if (name !== "getBrandWCPayRequest") { answer({ err_msg: name + ":fail" }); return; }
-      pending = { request, answer };
-      $("sheet").showModal();
+      ask(request, answer);
     },
     call(name) { if (name === "closeWindow") close(); },
     on() {},
@@ -158,28 +262,58 @@ function lend() {
   page.document.dispatchEvent(new Event("WeixinJSBridgeReady"));
 }
 
-$("sheet").addEventListener("click", async (event) => {
-  const how = event.target.dataset.how;
-  if (!how || !pending) return;
-  $("sheet").close();
+// ask opens the pay sheet.
+async function ask(request, answer) {
+  pending = { request, answer };
+  $("what").textContent = $("amount").textContent = "";
+  $("sheet").showModal();
+  const said = await send("sheet", { sheet: request });
+  if (said) {
+    $("what").textContent = said.what;
+    $("amount").textContent = "¥ " + said.amount;
+  }
+}
+
+// settle carries out what the payer does with the sheet. The page hears of a
+// payment and of a refusal; of a sheet that was simply left it hears nothing.
+async function settle(how) {
+  if (!pending) return;
   const { request, answer } = pending;
   pending = null;
-  if (how === "cancel") { answer({ err_msg: "get_brand_wcpay_request:cancel" }); return; }
+  $("sheet").close();
+  if (how === "cancel") {
+    tell("患者取消了支付，订单还在。");
+    answer({ err_msg: "get_brand_wcpay_request:cancel" });
+    return;
+  }
+  if (how === "later") {
+    tell("患者关掉了页面，没有付款；到期前可以回来付。");
+    close();
+    return;
+  }
   const said = await send("pay", { how, sheet: request });
   answer({ err_msg: "get_brand_wcpay_request:" + (said && how !== "fail" ? "ok" : "fail") });
-});
-$("sheet").addEventListener("cancel", () => { if (pending) pending.answer({ err_msg: "get_brand_wcpay_request:cancel" }); pending = null; });
+}
+
+$("sheet").addEventListener("click", (event) => { if (event.target.dataset.how) settle(event.target.dataset.how); });
+$("sheet").addEventListener("cancel", (event) => { event.preventDefault(); settle("cancel"); });
 $("web").addEventListener("load", lend);
 $("back").addEventListener("click", close);
+$("day").addEventListener("change", clinics);
 $("say").addEventListener("submit", (event) => {
   event.preventDefault();
   const text = $("words").value.trim();
   $("words").value = "";
   if (text) send("say", { text });
 });
-document.querySelectorAll("[data-verb]").forEach((button) => button.addEventListener("click", () => {
-  send("hospital", { verb: button.dataset.verb });
-  if (button.dataset.verb === "tomorrow") done("time");
+document.querySelectorAll("[data-verb]").forEach((button) => button.addEventListener("click", async () => {
+  button.disabled = true; // one press, one act
+  const verb = button.dataset.verb;
+  const said = await send("hospital", { verb, schedule: $("clinic").value, patient: $("who").value });
+  button.disabled = false;
+  if (said && verb === "tomorrow") done("time");
+  if (said && ["release", "sell", "suspend"].includes(verb)) clinics();
 }));
+document.querySelectorAll("#tour li").forEach((item) => { if (sessionStorage.getItem("tour-" + item.dataset.step)) done(item.dataset.step); });
 look();
 setInterval(look, 1000);
