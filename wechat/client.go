@@ -24,6 +24,7 @@ import (
 const (
 	defaultBaseURL = "https://api.weixin.qq.com"
 	defaultOpenURL = "https://open.weixin.qq.com"
+	defaultMPURL   = "https://mp.weixin.qq.com"
 	// maxAnswer bounds an answer in bytes; the longest, a page of 10000 openids,
 	// has about 320 kB.
 	maxAnswer = 1 << 20
@@ -47,6 +48,10 @@ type Config struct {
 	Standby []string
 	// OpenURL is where web logins begin. Default "https://open.weixin.qq.com".
 	OpenURL string
+	// MPURL is where browsers find the account's own pages: the question of a
+	// one-time subscription, the picture of a QR code. Default
+	// "https://mp.weixin.qq.com".
+	MPURL string
 	// HTTPClient lends its Transport; DialContext replaces the network. At most
 	// one of them is set. Default: a transport of our own.
 	HTTPClient  *http.Client
@@ -87,7 +92,9 @@ type Config struct {
 type Client struct {
 	appID, secret string
 	openURL       string
+	mpURL         string
 	hosts         []host
+	pages         *remote.Client // of MPURL
 	timeout       time.Duration
 	watch         func(Exchange)
 	logger        *slog.Logger
@@ -129,6 +136,12 @@ func New(config Config) (*Client, error) {
 	if !webAddress(config.OpenURL) {
 		return bad("OpenURL: want http:// or https:// and a host")
 	}
+	if config.MPURL == "" {
+		config.MPURL = defaultMPURL
+	}
+	if !webAddress(config.MPURL) {
+		return bad("MPURL: want http:// or https:// and a host")
+	}
 	if config.Tokens == nil {
 		config.Tokens = &MemoryTokens{}
 	}
@@ -142,9 +155,16 @@ func New(config Config) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
+	pages, err := remote.New(remote.Config{
+		Name: "wechat pages", BaseURL: config.MPURL, HTTPClient: config.HTTPClient, DialContext: config.DialContext, Logger: config.Logger,
+		Timeout: config.Timeout, MaxConcurrent: config.MaxConcurrent, MaxResponse: maxAnswer, TripAfter: config.TripAfter, OpenFor: config.OpenFor,
+	})
+	if err != nil {
+		return nil, err //nolint:wrapcheck // a *hospital.Error that names the field
+	}
 	c := &Client{
-		appID: config.AppID, secret: config.Secret, openURL: strings.TrimSuffix(config.OpenURL, "/"),
-		hosts: hosts, timeout: config.Timeout, watch: config.Observe, logger: config.Logger, now: config.Now, classic: config.Classic,
+		appID: config.AppID, secret: config.Secret, openURL: strings.TrimSuffix(config.OpenURL, "/"), mpURL: strings.TrimSuffix(config.MPURL, "/"),
+		hosts: hosts, pages: pages, timeout: config.Timeout, watch: config.Observe, logger: config.Logger, now: config.Now, classic: config.Classic,
 	}
 	c.tokens = newKeeper("access_token", config, c.fetchToken)
 	c.tokens.ruthless = config.Classic
@@ -157,6 +177,7 @@ func (c *Client) CloseIdle() {
 	for _, host := range c.hosts {
 		host.remote.CloseIdle()
 	}
+	c.pages.CloseIdle()
 }
 
 // call is one thing asked of the platform.
@@ -168,12 +189,18 @@ type call struct {
 	idempotent bool     // the platform takes a repetition for the same wish
 	open       bool     // it goes without the account's access token
 	personal   []string // what must not come back in an error
+	upload     *form    // a file, in place of JSON
+	into       *File    // takes an answer that is a file and no JSON
+	most       int64    // bytes of the answer; 0 for maxAnswer
 }
 
 // do makes the call. A token that the platform refuses is replaced once.
 func (c *Client) do(ctx context.Context, call call) (gjson.Result, error) {
 	var body []byte
-	if call.body != nil {
+	switch {
+	case call.upload != nil:
+		body = call.upload.body
+	case call.body != nil:
 		var err error
 		if body, err = encodeJSON(call.body); err != nil {
 			return gjson.Result{}, &hospital.Error{Kind: hospital.Invalid, Op: call.op, Code: "bad_request", Err: err}
@@ -252,9 +279,12 @@ func (call call) request(body []byte, token string) remote.Call {
 	}
 	request := remote.Call{
 		Op: call.op, Path: call.path, Query: query, Body: body,
-		ReadOnly: !call.changes, Idempotent: call.idempotent,
+		ReadOnly: !call.changes, Idempotent: call.idempotent, MaxResponse: call.most, Timeout: call.patience(0),
 	}
-	if body != nil {
+	switch {
+	case call.upload != nil:
+		request.Header = http.Header{"Content-Type": {call.upload.contentType}}
+	case body != nil:
 		request.Header = http.Header{"Content-Type": {"application/json; charset=utf-8"}}
 	}
 	return request
@@ -271,6 +301,9 @@ func (c *Client) read(call call, answer remote.Answer, err error, token string) 
 	if answer.Status >= http.StatusMultipleChoices {
 		return gjson.Result{}, &hospital.Error{Kind: hospital.Rejected, Op: call.op, Code: "http_" + strconv.Itoa(answer.Status)}
 	}
+	if call.into != nil && call.into.take(answer) {
+		return gjson.Result{}, nil
+	}
 	if !gjson.ValidBytes(answer.Body) || !bytes.HasPrefix(bytes.TrimSpace(answer.Body), []byte("{")) {
 		return gjson.Result{}, call.bad("not a JSON object")
 	}
@@ -284,6 +317,19 @@ func (c *Client) read(call call, answer remote.Answer, err error, token string) 
 		return result, newRefusal(call.op, int(code), result.Get("errmsg").String(), call.changes, known...)
 	}
 	return result, nil
+}
+
+// patience is how long the call may take: a file needs longer than words.
+func (call call) patience(usual time.Duration) time.Duration {
+	if call.upload != nil || call.into != nil {
+		return max(usual, filePatience)
+	}
+	return usual
+}
+
+// invalid is the error of a request that is not sent.
+func invalid(op, code, detail string) error {
+	return &hospital.Error{Kind: hospital.Invalid, Op: op, Code: code, Detail: detail}
 }
 
 // bad is the error of an answer that cannot be believed: what changes

@@ -72,7 +72,7 @@ func elsewhere(ctx context.Context, told remote.Answer, failure *hospital.Error)
 // errcode. lost reports that an attempt before the answered one may have been
 // applied.
 func (c *Client) once(ctx context.Context, call call, body []byte, token string) (result gjson.Result, lost bool, failure *hospital.Error) {
-	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	ctx, cancel := context.WithTimeout(ctx, call.patience(c.timeout))
 	defer cancel()
 	request := call.request(body, token)
 	for i, host := range c.hosts {

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tidwall/gjson"
+
 	"github.com/wxhospital/hospital"
 )
 
@@ -156,6 +158,7 @@ type Identity struct {
 	UnionID string // ScopeUserInfo only, for an account bound to an Open Platform account
 	Scopes  []Scope
 	access  string // for [Login.Profile]
+	refresh string // for [Login.Refresh]
 }
 
 // Finish takes the query with which the browser came back to RedirectURL, in
@@ -191,9 +194,13 @@ func (l *Login) Finish(ctx context.Context, session string, query url.Values) (I
 	if answer.Get("is_snapshotuser").Int() == 1 {
 		return Identity{}, denied("snapshot_user", "请点击页面右下角的“使用完整服务”后再继续。")
 	}
+	return readIdentity(ask, answer)
+}
+
+func readIdentity(ask call, answer gjson.Result) (Identity, error) {
 	identity := Identity{
 		OpenID: OpenID(answer.Get("openid").String()), UnionID: answer.Get("unionid").String(),
-		access: answer.Get("access_token").String(),
+		access: answer.Get("access_token").String(), refresh: answer.Get("refresh_token").String(),
 	}
 	for scope := range strings.SplitSeq(answer.Get("scope").String(), ",") {
 		identity.Scopes = append(identity.Scopes, Scope(scope))
@@ -202,6 +209,48 @@ func (l *Login) Finish(ctx context.Context, session string, query url.Values) (I
 		return Identity{}, ask.bad("openid or access_token")
 	}
 	return identity, nil
+}
+
+// Refresh prolongs what a login allows, for two hours at a time and 30 days in
+// all; only [Login.Profile] needs it. It returns Denied with the platform's code
+// for a login that is over, and with code scope for one that cannot be prolonged.
+// It may be repeated when the answer was lost.
+// API: GET /sns/oauth2/refresh_token.
+func (l *Login) Refresh(ctx context.Context, identity Identity) (Identity, error) {
+	if identity.refresh == "" {
+		return Identity{}, &hospital.Error{Kind: hospital.Denied, Op: "wechat.Login.Refresh", Code: "scope", Detail: "the login cannot be prolonged"}
+	}
+	ask := call{
+		op: "wechat.Login.Refresh", path: "/sns/oauth2/refresh_token", open: true, changes: true, idempotent: true,
+		personal: []string{identity.access, identity.refresh, string(identity.OpenID)},
+		query:    url.Values{"appid": {l.client.appID}, "grant_type": {"refresh_token"}, "refresh_token": {identity.refresh}},
+	}
+	answer, err := l.client.do(ctx, ask)
+	if err != nil {
+		return Identity{}, err
+	}
+	fresh, err := readIdentity(ask, answer)
+	if err == nil && fresh.OpenID != identity.OpenID {
+		err = ask.bad("openid: not the one that logged in")
+	}
+	if err != nil {
+		return Identity{}, err
+	}
+	if fresh.UnionID == "" {
+		fresh.UnionID = identity.UnionID // told at the login only
+	}
+	return fresh, nil
+}
+
+// Check asks whether what a login allows still lasts. It returns Unavailable for
+// one that is over, with the platform's code 40001 or 42001: prolong it.
+// API: GET /sns/auth.
+func (l *Login) Check(ctx context.Context, identity Identity) error {
+	_, err := l.client.do(ctx, call{
+		op: "wechat.Login.Check", path: "/sns/auth", open: true, personal: []string{identity.access, string(identity.OpenID)},
+		query: url.Values{"access_token": {identity.access}, "openid": {string(identity.OpenID)}},
+	})
+	return err
 }
 
 // check reads the state and spends it.

@@ -131,7 +131,7 @@ func (c *Client) PublishMenu(ctx context.Context, menu Menu) error {
 	return err
 }
 
-// Menu returns the account's menu, NotFound ([ErrNoMenu]) for none.
+// Menu returns the menu for everybody, NotFound ([ErrNoMenu]) for none.
 // API: GET /cgi-bin/menu/get.
 func (c *Client) Menu(ctx context.Context) (Menu, error) {
 	ask := call{op: "wechat.Menu", path: "/cgi-bin/menu/get"}

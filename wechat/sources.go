@@ -27,7 +27,17 @@ const (
 // CallbackIPs asks from which addresses the platform pushes.
 // API: GET /cgi-bin/getcallbackip.
 func (c *Client) CallbackIPs(ctx context.Context) ([]netip.Prefix, error) {
-	ask := call{op: "wechat.CallbackIPs", path: "/cgi-bin/getcallbackip"}
+	return c.prefixes(ctx, call{op: "wechat.CallbackIPs", path: "/cgi-bin/getcallbackip"})
+}
+
+// APIIPs asks to which addresses calls go, for a firewall's allow list. The
+// platform asks to be called by name all the same: addresses are retired.
+// API: GET /cgi-bin/get_api_domain_ip.
+func (c *Client) APIIPs(ctx context.Context) ([]netip.Prefix, error) {
+	return c.prefixes(ctx, call{op: "wechat.APIIPs", path: "/cgi-bin/get_api_domain_ip"})
+}
+
+func (c *Client) prefixes(ctx context.Context, ask call) ([]netip.Prefix, error) {
 	answer, err := c.do(ctx, ask)
 	if err != nil {
 		return nil, err

@@ -130,7 +130,7 @@ func (a *attempt) RoundTrip(request *http.Request) (*http.Response, error) {
 }
 
 func (a *attempt) once(request *http.Request, call *Call) outcome {
-	ctx, cancel := context.WithTimeout(request.Context(), a.timeout)
+	ctx, cancel := context.WithTimeout(request.Context(), max(a.timeout, call.Timeout))
 	defer cancel()
 	var wire wireTrace
 	request = request.Clone(httptrace.WithClientTrace(ctx, wire.hooks()))
@@ -144,7 +144,7 @@ func (a *attempt) once(request *http.Request, call *Call) outcome {
 	if err != nil {
 		return failure(wire.fate(err), err)
 	}
-	body, err := readBody(response, a.maxResponse)
+	body, err := readBody(response, min(or(call.MaxResponse, a.maxResponse), mostMaxResponse))
 	if err != nil {
 		o := failure(lost, err)
 		o.final = errors.Is(err, errTooLarge)

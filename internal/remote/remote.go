@@ -108,8 +108,11 @@ type Call struct {
 	// Idempotent says that the far side takes a repetition for the same wish,
 	// so the call may be repeated.
 	Idempotent bool
-	// Timeout bounds this call in place of the Config's.
+	// Timeout bounds this call in place of the Config's, and each of its attempts
+	// where it is the longer.
 	Timeout time.Duration
+	// MaxResponse caps this answer in place of the Config's, at most 1 GiB.
+	MaxResponse int64
 	// Answered tells an answer from a breakdown. Default: status 2xx and 4xx
 	// are answers; a redirect and 5xx leave the outcome open.
 	Answered func(Answer) bool
