@@ -184,22 +184,26 @@ func (c *Client) CloseIdle() {
 type call struct {
 	op, path   string
 	query      url.Values
-	body       any      // JSON; nil for a GET
-	changes    bool     // it changes something: a lost answer leaves that open
-	idempotent bool     // the platform takes a repetition for the same wish
-	open       bool     // it goes without the account's access token
-	personal   []string // what must not come back in an error
-	upload     *form    // a file, in place of JSON
-	into       *File    // takes an answer that is a file and no JSON
-	most       int64    // bytes of the answer; 0 for maxAnswer
+	body       any        // JSON; nil for a GET
+	fields     url.Values // a form, in place of JSON
+	changes    bool       // it changes something: a lost answer leaves that open
+	idempotent bool       // the platform takes a repetition for the same wish
+	open       bool       // it goes without the account's access token
+	personal   []string   // what must not come back in an error
+	upload     *form      // a file, in place of JSON
+	into       *File      // takes an answer that is a file and no JSON
+	most       int64      // bytes of the answer; 0 for maxAnswer
 }
 
-// do makes the call. A token that the platform refuses is replaced once.
+// do makes the call. A token that the platform refuses is replaced once. Beside
+// an error stands the answer with which the platform refused, if it did.
 func (c *Client) do(ctx context.Context, call call) (gjson.Result, error) {
 	var body []byte
 	switch {
 	case call.upload != nil:
 		body = call.upload.body
+	case call.fields != nil:
+		body = []byte(call.fields.Encode())
 	case call.body != nil:
 		var err error
 		if body, err = encodeJSON(call.body); err != nil {
@@ -227,7 +231,7 @@ func (c *Client) do(ctx context.Context, call call) (gjson.Result, error) {
 	case doubt && call.changes:
 		err.Kind = hospital.Indeterminate // no later refusal undoes what an earlier attempt did
 	}
-	return gjson.Result{}, err
+	return answer, err
 }
 
 // unasked is the error of a call that was not made for want of a token: its
@@ -254,18 +258,18 @@ func (c *Client) persist(ctx context.Context, call call, body []byte, token stri
 			return answer, nil
 		}
 		if ClassOf(err) != ClassBusy {
-			return gjson.Result{}, err
+			return answer, err
 		}
 		*doubt = true
 		if call.changes && !call.idempotent || try == busyTries {
-			return gjson.Result{}, err
+			return answer, err
 		}
 		wait := time.NewTimer(busyWait << (try - 1))
 		select {
 		case <-wait.C:
 		case <-ctx.Done():
 			wait.Stop()
-			return gjson.Result{}, err
+			return answer, err
 		}
 	}
 }
@@ -284,6 +288,8 @@ func (call call) request(body []byte, token string) remote.Call {
 	switch {
 	case call.upload != nil:
 		request.Header = http.Header{"Content-Type": {call.upload.contentType}}
+	case call.fields != nil:
+		request.Header = http.Header{"Content-Type": {"application/x-www-form-urlencoded"}}
 	case body != nil:
 		request.Header = http.Header{"Content-Type": {"application/json; charset=utf-8"}}
 	}

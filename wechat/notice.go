@@ -45,6 +45,10 @@ type Notice struct {
 	// Data are the values by the name of their field, such as "thing1". What the
 	// platform would refuse, or cut, is refused before it is sent.
 	Data map[string]string
+	// Colors are those of the values of a template message, "#173177", by the name
+	// of the field. Phones have shown all values in one color since 2023, but the
+	// platform takes them. Optional.
+	Colors map[string]string
 	// URL is the page that a tap opens, and MiniProgram the mini program, which
 	// wins where both are given. Both are optional.
 	URL         string
@@ -83,6 +87,14 @@ func (n Notice) Validate() error {
 			return bad("Data." + strings.ToValidUTF8(name, "?") + ": " + why)
 		}
 	}
+	if n.Kind == SubscriptionNotice && len(n.Colors) > 0 {
+		return bad("Colors: only a template message has them")
+	}
+	for _, name := range slices.Sorted(maps.Keys(n.Colors)) {
+		if _, there := n.Data[name]; !there || !colorRE.MatchString(n.Colors[name]) {
+			return bad("Colors." + strings.ToValidUTF8(name, "?") + ": want #RRGGBB for a field of Data")
+		}
+	}
 	return nil
 }
 
@@ -105,11 +117,12 @@ func (c *Client) Notify(ctx context.Context, n Notice) (Sent, error) {
 	}
 	type value struct {
 		Value string `json:"value"`
+		Color string `json:"color,omitempty"`
 	}
 	data := make(map[string]value, len(n.Data))
 	known := []string{string(n.To)}
 	for name, text := range n.Data {
-		data[name] = value{text}
+		data[name] = value{text, n.Colors[name]}
 		known = append(known, text)
 	}
 	send := call{op: "wechat.Notify", changes: true, personal: known}

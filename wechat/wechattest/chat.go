@@ -33,8 +33,18 @@ type Bubble struct {
 	Kind string `json:"kind"`
 	// Text is what a text says, or the media id of what has one.
 	Text string `json:"text,omitempty"`
+	// Choices are the entries of a menu message, which [Follower.Choose] taps.
+	Choices []Choice `json:"choices,omitempty"`
+	// Agent is who wrote it at the customer-service desk, "" for the account.
+	Agent string `json:"agent,omitempty"`
 	// Cards are the articles of a news message, or the one card of a template.
 	Cards []Card `json:"cards,omitempty"`
+}
+
+// Choice is an entry of a menu message (菜单消息).
+type Choice struct {
+	ID      string `json:"id"`
+	Content string `json:"content"`
 }
 
 // Card is a template message or an article.

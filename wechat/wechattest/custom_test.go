@@ -63,7 +63,7 @@ func TestACustomerServiceMessageIsChecked(t *testing.T) {
 		code           int
 	}{
 		"an unknown openid": {"o0", "text", "您好", 40003},
-		"another type":      {f.OpenID(), "image", "", 40008},
+		"another type":      {f.OpenID(), "sticker", "", 40008},
 		"no words":          {f.OpenID(), "text", "", 44004},
 		"2049 bytes":        {f.OpenID(), "text", strings.Repeat("a", 2049), 45002},
 		"2048 bytes":        {f.OpenID(), "text", strings.Repeat("a", 2048), 0},

@@ -27,6 +27,9 @@ type endpoint struct {
 	rule   func(*turn, *request) (any, *refusal)
 }
 
+// anyMethod is the method of a path that takes GET and POST.
+const anyMethod = ""
+
 // auth says what a call must bring.
 type auth int
 
@@ -48,7 +51,11 @@ func endpoints() map[string]endpoint {
 		menuEndpoints(),
 		templateEndpoints(),
 		subscriptionEndpoints(),
+		oneTimeEndpoints(),
 		customEndpoints(),
+		agentEndpoints(),
+		massEndpoints(),
+		assistantEndpoints(),
 		userEndpoints(),
 		mediaEndpoints(),
 		materialEndpoints(),
@@ -90,10 +97,17 @@ const (
 // bodyOf returns what a POST to the path carries, and its limit in bytes.
 func bodyOf(path string) (kind body, most int64) {
 	switch path {
-	case "/cgi-bin/media/upload", "/cgi-bin/media/uploadimg", "/cgi-bin/material/add_material":
+	case "/cgi-bin/media/upload", "/cgi-bin/media/uploadimg", "/cgi-bin/material/add_material",
+		"/customservice/kfaccount/uploadheadimg":
 		return aFile, maxUploadBytes
 	case "/cgi-bin/draft/add", "/cgi-bin/draft/update":
 		return anObject, maxDraftBytes
+	case "/wxaapi/newtmpl/addtemplate", "/wxaapi/newtmpl/deltemplate":
+		return aForm, maxRequestBytes
+	case "/cgi-bin/message/mass/speed/get", "/customservice/kfaccount/del": // the rule reads what there is
+		return nothing, maxRequestBytes
+	case "/cgi-bin/message/mass/send":
+		return anObject, maxMassBytes
 	}
 	return anObject, maxRequestBytes
 }
@@ -193,7 +207,7 @@ func (t *turn) call(r *http.Request, body []byte) (any, *refusal) {
 	if !known {
 		return nil, refuse(40066)
 	}
-	if r.Method != e.method {
+	if r.Method != e.method && e.method != anyMethod {
 		if e.method == http.MethodGet {
 			return nil, refuse(43001)
 		}
@@ -212,7 +226,7 @@ func (t *turn) call(r *http.Request, body []byte) (any, *refusal) {
 	if no := t.spend(e); no != nil {
 		return nil, no
 	}
-	if e.method == http.MethodPost {
+	if r.Method == http.MethodPost {
 		if no := req.open(e.path, r.Header.Get("Content-Type")); no != nil {
 			return nil, no
 		}
@@ -346,7 +360,7 @@ func (p *Platform) write(w http.ResponseWriter, answer []byte) {
 func (p *Platform) writeRefusal(w http.ResponseWriter, no *refusal) { p.write(w, p.refusalBytes(no)) }
 
 func (p *Platform) refusalBytes(no *refusal) []byte {
-	return encode(status{Code: no.code, Text: no.text + " rid: " + newRID(p.config.Now())})
+	return encode(status{Code: no.code, MsgID: no.msgID, Text: no.text + " rid: " + newRID(p.config.Now())})
 }
 
 const jsonType = "application/json; encoding=utf-8"
@@ -362,8 +376,9 @@ func jsonFile(data []byte) file { return file{kind: jsonType, data: data} }
 
 // status is what stands in every refusal and in most successes.
 type status struct {
-	Code int    `json:"errcode"`
-	Text string `json:"errmsg"`
+	Code  int    `json:"errcode"`
+	Text  string `json:"errmsg"`
+	MsgID int64  `json:"msg_id,omitempty"` // of 45065: the message that was sent before
 }
 
 func okay() status { return status{Text: "ok"} }

@@ -103,8 +103,7 @@ func (f *Follower) Say(ctx context.Context, words string) error {
 		case words == "" || len(words) > maxTextBytes:
 			return nil, verbError(hospital.Invalid, "Say", "bad_text", "want 1 to 2048 bytes")
 		}
-		t.open48(u, spoke)
-		t.show(u.OpenID, Bubble{From: Patient, Kind: "text", Text: words})
+		t.spoken(u, Bubble{Kind: "text", Text: words})
 		return []string{t.pushMessage(u, "text", text("Content", words))}, nil
 	})
 }
@@ -140,10 +139,10 @@ func (f *Follower) Tap(ctx context.Context, name string) (address string, err er
 		if !ok {
 			return nil, verbError(hospital.Rejected, "Tap", "no_tap", "the button opens further buttons or a camera")
 		}
-		t.open48(u, tapped)
-		key := b.Key
-		if b.Type != "click" {
-			key = b.URL
+		key := b.URL
+		if b.Type == "click" {
+			key = b.Key
+			t.open48(u, tapped)
 		}
 		return []string{t.pushEvent(u, true, event, text("EventKey", key))}, nil
 	})
@@ -237,7 +236,8 @@ type window struct {
 
 // windowOf is how long and how many.
 // API: POST /cgi-bin/message/custom/send, 下发规则: a message of the user 48 hours
-// and 5 messages; menu, subscription, scan 1 minute and 3.
+// and 5 messages; menu, subscription, scan 1 minute and 3. Of the menu count
+// click, scancode_push and scancode_waitmsg alone.
 func windowOf(kind interaction) (d time.Duration, n int) {
 	if kind == spoke {
 		return 48 * time.Hour, 5

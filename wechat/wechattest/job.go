@@ -148,6 +148,8 @@ func (t *turn) finish(j job) []field {
 	switch j.Kind {
 	case templateJob:
 		return t.finishTemplate(j)
+	case massJob:
+		return t.finishMass(j)
 	case publishJob:
 		return t.finishPublish(j)
 	default:

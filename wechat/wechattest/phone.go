@@ -19,8 +19,7 @@ func (f *Follower) send(ctx context.Context, verb, kind string, fields func(*tur
 		if err != nil {
 			return nil, err
 		}
-		t.open48(u, spoke)
-		t.show(u.OpenID, Bubble{From: Patient, Kind: kind, Text: shown})
+		t.spoken(u, Bubble{Kind: kind, Text: shown})
 		return []string{t.pushMessage(u, kind, all...)}, nil
 	})
 }
@@ -116,7 +115,9 @@ func (f *Follower) press(ctx context.Context, name string, fields func() []field
 		}
 		for _, kind := range types {
 			if b.Type == kind {
-				t.open48(u, tapped)
+				if strings.HasPrefix(kind, "scancode_") {
+					t.open48(u, tapped)
+				}
 				return []string{t.pushEvent(u, true, kind, append([]field{text("EventKey", b.Key)}, fields()...)...)}, nil
 			}
 		}

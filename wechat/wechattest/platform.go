@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"strconv"
 	"sync"
 	"time"
 
@@ -45,6 +46,19 @@ type Config struct {
 	Domains []string
 	// Templates are the message templates the account has taken (模板消息, 订阅通知).
 	Templates []Template
+	// Library is what templates can be taken from (类目模板库, 公共模板库), and
+	// Categories what the account is registered for (类目). Default: none.
+	Library    []LibraryTemplate
+	Categories []Category
+	// OneTimeTemplate is the account's template for 一次性订阅消息. Default: none.
+	OneTimeTemplate string
+	// WeChatID is the account's 微信号, with which the names of agents end.
+	// Default: the OriginalID.
+	WeChatID string
+	// Cards are the coupons that the account may send (卡券). Default: none.
+	Cards []string
+	// Assistant says that the account has opened 微信就医助手.
+	Assistant bool
 	// MiniPrograms are the app ids of the linked mini programs.
 	MiniPrograms []string
 	// UnionIDs says that the account is bound to an Open Platform account, so
@@ -130,6 +144,13 @@ type Platform struct {
 	rids       *shelf[ridRow]
 	drafts     *shelf[draft]
 	publishes  *shelf[publication]
+	templates  *shelf[Template] // taken since the start, by their order
+	retired    *shelf[bool]     // given back, of those in the Config
+	agents     *shelf[agent]
+	sessions   *shelf[session]
+	records    *shelf[record]
+	masses     *shelf[mass]
+	visits     *shelf[Visit]
 }
 
 // turn is one command's stay in the platform: the lock is held and the clock is
@@ -197,6 +218,13 @@ func (p *Platform) shelve() {
 	p.rids = newShelf[ridRow](p, "rids")
 	p.drafts = newShelf[draft](p, "drafts")
 	p.publishes = newShelf[publication](p, "publications")
+	p.templates = newShelf[Template](p, "templates")
+	p.retired = newShelf[bool](p, "retired templates")
+	p.agents = newShelf[agent](p, "agents")
+	p.sessions = newShelf[session](p, "sessions")
+	p.records = newShelf[record](p, "records")
+	p.masses = newShelf[mass](p, "masses")
+	p.visits = newShelf[Visit](p, "visits")
 }
 
 // check fills in defaults and names the bad field.
@@ -224,6 +252,14 @@ func (c *Config) check() error {
 			return badConfig("Templates: want an ID of its own and fields like {{thing1.DATA}}: " + template.ID)
 		}
 		seen[template.ID] = true
+	}
+	numbers := map[string]bool{}
+	for _, l := range c.Library {
+		key := l.Number + " " + strconv.FormatBool(l.Kind != TemplateMessage)
+		if !l.fits() || numbers[key] {
+			return badConfig("Library: want a Number of its own, and Keywords with an ID, a Name and a Rule, or a Content: " + l.Number)
+		}
+		numbers[key] = true
 	}
 	if c.Mode == 0 {
 		c.Mode = wechat.Safe

@@ -197,6 +197,9 @@ func (p *Platform) settle(id string, j job, under secrets, body []byte) (outcome
 		default:
 			outcome = "replied " + reply.Kind
 			t.show(j.OpenID, *reply)
+			if reply.Kind == transferReply {
+				t.transfer(j.OpenID, reply.Agent)
+			}
 		}
 		return nil
 	})

@@ -8,8 +8,9 @@ import (
 
 // refusal is an answer with an errcode. The rid is added when it is written.
 type refusal struct {
-	code int
-	text string
+	code  int
+	text  string
+	msgID int64 // of 45065
 }
 
 // refuse returns the refusal with WeChat's own words for the code.
@@ -41,6 +42,8 @@ func wording(code int) string {
 		return "invalid media_id"
 	case 40008:
 		return "invalid message type"
+	case 40009:
+		return "invalid image size"
 	case 40013:
 		return "invalid appid"
 	case 40016:
@@ -79,6 +82,8 @@ func wording(code int) string {
 		return "invalid template_id size"
 	case 40037:
 		return "invalid template_id"
+	case 40048:
+		return "invalid url domain"
 	case 40052:
 		return "invalid action name"
 	case 40053:
@@ -87,16 +92,28 @@ func wording(code int) string {
 		return "invalid sub button url domain"
 	case 40055:
 		return "invalid button url domain"
+	case 40059:
+		return "invalid msg id"
+	case 40060:
+		return "invalid article_idx"
 	case 40066:
 		return "invalid url"
+	case 40073:
+		return "invalid card id"
 	case 40092:
 		return "invalid remark name"
 	case 40097:
 		return "invalid args"
+	case 40102:
+		return "invalid industry id"
 	case 40114:
 		return "invalid index value"
 	case 40125:
 		return "invalid appsecret"
+	case 40130:
+		return "invalid openid list size, at least two openid"
+	case 40132:
+		return "invalid username"
 	case 40163:
 		return "code been used"
 	case 40165:
@@ -111,6 +128,8 @@ func wording(code int) string {
 		return "invalid check_operator"
 	case 40226:
 		return "code blocked"
+	case 40246:
+		return "keyword name invalid"
 	case 41001:
 		return "access_token missing"
 	case 41002:
@@ -141,6 +160,8 @@ func wording(code int) string {
 		return "require POST method"
 	case 43004:
 		return "require subscribe"
+	case 43100:
+		return "change template too frequently"
 	case 43101:
 		return "user refuse to accept the msg"
 	case 44002:
@@ -171,6 +192,10 @@ func wording(code int) string {
 		return "api minute-quota reach limit must slower retry next minute"
 	case 45015:
 		return "response out of time limit or subscription is canceled"
+	case 45026:
+		return "template num exceeds limit"
+	case 45028:
+		return "has no masssend quota"
 	case 45029:
 		return "qrcode count out of limit"
 	case 45047:
@@ -181,6 +206,22 @@ func wording(code int) string {
 		return "can't modify sys tag"
 	case 45059:
 		return "can not tag user with more than 20 tags"
+	case 45065:
+		return "clientmsgid exist"
+	case 45066:
+		return "same clientmsgid retry too fast"
+	case 45067:
+		return "clientmsgid size out of limit"
+	case 45072:
+		return "invalid command"
+	case 45080:
+		return "need sending message to user, or recving message from user in the last 30 seconds before typing"
+	case 45081:
+		return "already in typing state, don't type again"
+	case 45083:
+		return "the speed out of range"
+	case 45084:
+		return "No speed message"
 	case 45110:
 		return "author size out of limit"
 	case 45157:
@@ -199,6 +240,8 @@ func wording(code int) string {
 		return "argument invalid!"
 	case 48001:
 		return "api unauthorized"
+	case 48002:
+		return "user block message"
 	case 48006:
 		return "forbid to clear quota because of reaching the limit"
 	case 49003:
@@ -219,6 +262,38 @@ func wording(code int) string {
 		return "out of domain size limit"
 	case 65320:
 		return "private info is not supported any more"
+	case 65401:
+		return "invalid custom service account"
+	case 65402:
+		return "the custom service account is not bound with a wechat user"
+	case 65403:
+		return "illegal nickname"
+	case 65404:
+		return "illegal custom service account"
+	case 65405:
+		return "custom service account number reach limit"
+	case 65406:
+		return "custom service account exists"
+	case 65407:
+		return "the wechat user have been one of your workers"
+	case 65408:
+		return "you have already invited the wechat user"
+	case 65409:
+		return "wechat account invalid"
+	case 65411:
+		return "a effective invitation to bind the custom service account exists"
+	case 65412:
+		return "the custom service account have been bound by a wechat user"
+	case 65413:
+		return "no session between the user and the custom service account"
+	case 65414:
+		return "the user is accepted by another custom service account"
+	case 65415:
+		return "the custom service account is not online"
+	case 65416:
+		return "param invalid, please check"
+	case 65417:
+		return "time span out of limit"
 	case 76001:
 		return "rid not found"
 	case 76002:
@@ -229,6 +304,22 @@ func wording(code int) string {
 		return "cgi_path not found, please check"
 	case 76022:
 		return "could not use this cgi_path, no permission"
+	case 200012:
+		return "private template count out of limit"
+	case 200014:
+		return "tid does not exist"
+	case 200016:
+		return "invalid start"
+	case 200017:
+		return "invalid limit"
+	case 200018:
+		return "missing ids"
+	case 200019:
+		return "invalid ids"
+	case 200020:
+		return "invalid keywords"
+	case 200021:
+		return "invalid sceneDesc"
 	case 9410010:
 		return "long_data size out of limit"
 	case 9410011:

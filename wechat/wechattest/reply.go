@@ -80,6 +80,9 @@ func (s secrets) unseal(outer node, sealed string) (message []byte, why string) 
 	return message, ""
 }
 
+// transferReply hands the conversation to the customer-service desk.
+const transferReply = "transfer_customer_service"
+
 // bubble checks the bare message.
 func (t *turn) bubble(j job, m node) (bubble *Bubble, why string) {
 	to, _ := m.one("ToUserName")
@@ -113,7 +116,8 @@ func (t *turn) bubble(j job, m node) (bubble *Bubble, why string) {
 		}
 	case "news":
 		return news(m, b, j)
-	case "transfer_customer_service":
+	case transferReply:
+		b.Agent, _ = m.child("TransInfo").one("KfAccount")
 	default:
 		return nil, "MsgType is unknown"
 	}

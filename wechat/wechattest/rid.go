@@ -36,7 +36,7 @@ type ridRow struct {
 // refused writes the refusal and remembers the call under its rid.
 func (t *turn) refused(r *http.Request, body []byte, no *refusal, took time.Duration) []byte {
 	rid := newRID(t.now)
-	answer := encode(status{Code: no.code, Text: no.text + " rid: " + rid})
+	answer := encode(status{Code: no.code, MsgID: no.msgID, Text: no.text + " rid: " + rid})
 	row := ridRow{At: t.now, Cost: took.Milliseconds(), Answer: string(answer), Peer: peerOf(r).String(), Web: strings.HasPrefix(r.URL.Path, "/sns/")}
 	if e, known := t.endpoints[r.URL.Path]; known && e.auth == withToken {
 		query := r.URL.Query()

@@ -290,10 +290,13 @@ type simTemplate struct {
 
 func simTemplates(_ context.Context, p *Platform, _ url.Values) (any, error) {
 	all := []simTemplate{}
-	for _, m := range p.config.Templates {
-		all = append(all, simTemplate{m.ID, m.Title, m.lines()})
-	}
-	return all, nil
+	err := p.act(func(t *turn) error {
+		for _, m := range t.allTemplates() {
+			all = append(all, simTemplate{m.ID, m.Title, m.lines()})
+		}
+		return nil
+	})
+	return all, err
 }
 
 func simVerify(ctx context.Context, p *Platform, _ url.Values) (any, error) {

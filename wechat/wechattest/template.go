@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 	"unicode/utf8"
 )
@@ -27,6 +28,10 @@ type Template struct {
 	// the colon, the key says what the value may be.
 	Content string
 	Kind    TemplateKind
+	// Example is the content filled in, for the lists. Optional.
+	Example string `json:",omitempty"`
+	// Industry is the number of the industry of an older template, 0 for none.
+	Industry int `json:",omitempty"`
 }
 
 // templateField finds the fields in a template's content.
@@ -47,15 +52,6 @@ func (m Template) keys() []string {
 		keys = append(keys, line.Key)
 	}
 	return keys
-}
-
-// template finds one of the account's templates.
-func (t *turn) template(id string, subscription bool) (Template, bool) {
-	at := slices.IndexFunc(t.config.Templates, func(m Template) bool { return m.ID == id })
-	if at < 0 || (t.config.Templates[at].Kind != TemplateMessage) != subscription {
-		return Template{}, false
-	}
-	return t.config.Templates[at], true
 }
 
 // templateValues is the data of a send.
@@ -123,7 +119,166 @@ const firstMsgID = 3_000_000_000_000_000_000
 func templateEndpoints() []endpoint {
 	return []endpoint{
 		{http.MethodPost, "/cgi-bin/message/template/send", withToken, Quota{Day: 100_000}, (*turn).sendTemplate},
+		{http.MethodPost, "/cgi-bin/template/api_add_template", withToken, Quota{Day: 1000}, (*turn).addTemplate},
+		{http.MethodGet, "/cgi-bin/template/get_all_private_template", withToken, Quota{Day: 1000}, (*turn).listTemplates},
+		{http.MethodPost, "/cgi-bin/template/del_private_template", withToken, Quota{Day: 1000}, (*turn).deleteTemplate},
+		{http.MethodPost, "/cgi-bin/template/api_set_industry", withToken, Quota{Day: 1000}, (*turn).chooseIndustries},
+		{http.MethodGet, "/cgi-bin/template/get_industry", withToken, Quota{Day: 1000}, (*turn).showIndustries},
 	}
+}
+
+// maxTemplates is how many templates an account may have.
+// API: 类目模板消息, "每个账号最多可以添加25个模板".
+const maxTemplates = 25
+
+// addTemplate answers template/api_add_template.
+func (t *turn) addTemplate(r *request) (any, *refusal) {
+	var in struct {
+		Number string   `json:"template_id_short"`
+		Names  []string `json:"keyword_name_list"`
+	}
+	if no := r.decodeWhole(&in); no != nil {
+		return nil, no
+	}
+	l, known := t.entry(in.Number, false)
+	if !known || l.Industry != 0 && !slices.Contains(t.industries(), l.Industry) {
+		return nil, refuse(40037) // an industry's templates are for its accounts alone
+	}
+	m := Template{Title: l.Title, Content: l.Content, Industry: l.Industry}
+	if l.Content == "" {
+		chosen, ok := l.named(in.Names)
+		if !ok {
+			return nil, refuse(40246)
+		}
+		m.Content, m.Example = content(chosen)
+	}
+	id, room := t.take(m, maxTemplates)
+	if !room {
+		return nil, refuse(45026)
+	}
+	return struct {
+		status
+		ID string `json:"template_id"`
+	}{okay(), id}, nil
+}
+
+// named are the entry's fields of these names, each once, at least one.
+func (l LibraryTemplate) named(names []string) (chosen []LibraryKeyword, ok bool) {
+	seen := map[string]bool{}
+	for _, name := range names {
+		at := slices.IndexFunc(l.Keywords, func(k LibraryKeyword) bool { return k.Name == name })
+		if at < 0 || seen[name] {
+			return nil, false
+		}
+		seen[name] = true
+		chosen = append(chosen, l.Keywords[at])
+	}
+	return chosen, len(chosen) > 0
+}
+
+// listTemplates answers template/get_all_private_template.
+func (t *turn) listTemplates(*request) (any, *refusal) {
+	type row struct {
+		ID       string `json:"template_id"`
+		Title    string `json:"title"`
+		Industry string `json:"primary_industry"`
+		Deputy   string `json:"deputy_industry"`
+		Content  string `json:"content"`
+		Example  string `json:"example"`
+	}
+	out := struct {
+		Rows []row `json:"template_list"`
+	}{[]row{}}
+	for _, m := range t.allTemplates() {
+		if m.Kind == TemplateMessage {
+			first, second := industryName(m.Industry)
+			out.Rows = append(out.Rows, row{m.ID, m.Title, first, second, m.Content, m.Example})
+		}
+	}
+	return out, nil
+}
+
+// deleteTemplate answers template/del_private_template.
+func (t *turn) deleteTemplate(r *request) (any, *refusal) {
+	var in struct {
+		ID string `json:"template_id"`
+	}
+	if no := r.decodeWhole(&in); no != nil {
+		return nil, no
+	}
+	if _, there := t.template(in.ID, false); !there {
+		return nil, refuse(40037)
+	}
+	t.giveBack(in.ID)
+	return nil, nil
+}
+
+const (
+	industrySetting = "industries"       // "22,24"
+	industryMonth   = "industries month" // in which they were last chosen: "2026-11"
+)
+
+// industries are those that the account has chosen, none before it has.
+func (t *turn) industries() []int {
+	var numbers []int
+	if first, second, chosen := strings.Cut(t.settings.rows[industrySetting], ","); chosen {
+		for _, text := range []string{first, second} {
+			numbers = append(numbers, int(digits(text).number()))
+		}
+	}
+	return numbers
+}
+
+// chooseIndustries answers template/api_set_industry. It may be called once a
+// month, and the templates of an industry that is left go away.
+func (t *turn) chooseIndustries(r *request) (any, *refusal) {
+	var in struct {
+		First  digits `json:"industry_id1"`
+		Second digits `json:"industry_id2"`
+	}
+	if no := r.decodeWhole(&in); no != nil {
+		return nil, no
+	}
+	for _, id := range []digits{in.First, in.Second} {
+		if first, _ := industryName(int(id.number())); first == "" {
+			return nil, refuse(40102)
+		}
+	}
+	if in.First.number() == in.Second.number() {
+		return nil, refuse(40102)
+	}
+	month := t.now.Format("2006-01")
+	if t.settings.rows[industryMonth] == month {
+		return nil, refuse(43100)
+	}
+	t.settings.put(t, industryMonth, month)
+	t.settings.put(t, industrySetting, decimal(in.First.number())+","+decimal(in.Second.number()))
+	for _, m := range t.allTemplates() {
+		if m.Industry != 0 && !slices.Contains(t.industries(), m.Industry) {
+			t.giveBack(m.ID)
+		}
+	}
+	return nil, nil
+}
+
+// showIndustries answers template/get_industry.
+func (t *turn) showIndustries(*request) (any, *refusal) {
+	type industry struct {
+		First  string `json:"first_class"`
+		Second string `json:"second_class"`
+	}
+	chosen := t.industries()
+	if len(chosen) != 2 {
+		return nil, refuse(40102)
+	}
+	of := func(number int) industry {
+		first, second := industryName(number)
+		return industry{first, second}
+	}
+	return struct {
+		Primary   industry `json:"primary_industry"`
+		Secondary industry `json:"secondary_industry"`
+	}{of(chosen[0]), of(chosen[1])}, nil
 }
 
 // sendTemplate answers message/template/send.
@@ -133,10 +288,11 @@ func (t *turn) sendTemplate(r *request) (any, *refusal) {
 		TemplateID  string         `json:"template_id"`
 		URL         string         `json:"url"`
 		MiniProgram *miniProgram   `json:"miniprogram"`
+		TopColor    string         `json:"topcolor"` // of the time before 2023, and still sent
 		Data        templateValues `json:"data"`
 		ClientMsgID string         `json:"client_msg_id"`
 	}
-	if no := r.decode(&in); no != nil {
+	if no := r.decodeWhole(&in); no != nil {
 		return nil, no
 	}
 	u, known := t.users.rows[in.ToUser]

@@ -23,15 +23,20 @@ type user struct {
 	Order        int64 // of joining; user/get lists by it
 	Subscribed   bool
 	SubscribedAt time.Time
-	SceneOf      string // subscribe_scene
-	QRScene      string `json:",omitempty"` // qr_scene_str
-	QRSceneID    int64  `json:",omitempty"` // qr_scene
-	Remark       string `json:",omitempty"`
-	Tags         []int  `json:",omitempty"` // in the order in which they were given
-	Barred       bool   `json:",omitempty"` // on the account's blacklist
-	Phone        Phone  `json:",omitempty"`
-	Risky        bool   `json:",omitempty"` // mini programs do not let them in
-	Blocked      bool   // refuses the account's template messages
+	SceneOf      string    // subscribe_scene
+	QRScene      string    `json:",omitempty"` // qr_scene_str
+	QRSceneID    int64     `json:",omitempty"` // qr_scene
+	Remark       string    `json:",omitempty"`
+	Tags         []int     `json:",omitempty"` // in the order in which they were given
+	Barred       bool      `json:",omitempty"` // on the account's blacklist
+	Phone        Phone     `json:",omitempty"`
+	Risky        bool      `json:",omitempty"` // mini programs do not let them in
+	Blocked      bool      // refuses the account's template messages
+	Muted        bool      `json:",omitempty"` // refuses customer-service and mass messages
+	Touched      time.Time // when one side last wrote to the other
+	Typing       time.Time // until when the phone shows that the account types
+	MassMonth    string    `json:",omitempty"` // "2026-11"
+	Masses       int       `json:",omitempty"` // messages to many in that month
 	Windows      map[string]window
 	Bubbles      int64
 }
