@@ -109,6 +109,8 @@ func TestWhatBecomesOfALostAnswer(t *testing.T) {
 		"a subscription notice is sent once":                          {report, wechattest.Fault{Kind: wechattest.AnswerLost}, hospital.Indeterminate, "connection_lost", 1, 1},
 		"a busy platform may have sent a subscription notice":         {report, wechattest.Fault{Kind: wechattest.Busy}, hospital.Indeterminate, "-1", 1, 0},
 		"half an answer leaves it open":                               {report, wechattest.Fault{Kind: wechattest.Truncated}, hospital.Indeterminate, "bad_answer", 1, 1},
+		"a platform that is too slow leaves it open":                  {keyless, wechattest.Fault{Kind: wechattest.Slow, Wait: time.Minute}, hospital.Indeterminate, "timeout", 1, 1},
+		"a gateway's error leaves what has no key open":               {keyless, wechattest.Fault{Kind: wechattest.ServerError}, hospital.Indeterminate, "http_502", 1, 0},
 		"a page in place of an answer leaves it open":                 {booked, wechattest.Fault{Kind: wechattest.Page}, hospital.Indeterminate, "bad_answer", 1, 1},
 		"a line that is dead before the platform may have carried it": {report, wechattest.Fault{Kind: wechattest.Dead}, hospital.Indeterminate, "connection_lost", 1, 0},
 	} {
@@ -190,40 +192,6 @@ func scripted(tb testing.TB, answers []string) *wechat.Client {
 	})
 	require.NoError(tb, err)
 	return client
-}
-
-func TestRefusalsAreSorted(t *testing.T) {
-	t.Parallel()
-	for code, want := range map[int]struct {
-		class wechat.Class
-		kind  hospital.Kind
-	}{
-		40125: {wechat.ClassConfig, hospital.Internal},
-		40164: {wechat.ClassConfig, hospital.Internal},
-		48001: {wechat.ClassPermission, hospital.Denied},
-		45009: {wechat.ClassQuota, hospital.Unavailable},
-		45011: {wechat.ClassQuota, hospital.Unavailable},
-		43004: {wechat.ClassUser, hospital.Rejected},
-		43101: {wechat.ClassUser, hospital.Rejected},
-		48002: {wechat.ClassUser, hospital.Rejected},
-		40003: {wechat.ClassUser, hospital.Rejected},
-		45015: {wechat.ClassUser, hospital.Rejected},
-		47003: {wechat.ClassRequest, hospital.Invalid},
-		40037: {wechat.ClassRequest, hospital.Invalid},
-		40029: {wechat.ClassOAuth, hospital.Denied},
-		45065: {wechat.ClassRepeat, hospital.Conflict},
-		99999: {wechat.ClassUnknown, hospital.Rejected},
-	} {
-		_, err := scripted(t, []string{fmt.Sprintf(`{"errcode":%d,"errmsg":"words of %s rid: 6743d0a1-0a1b2c3d-4e5f6071"}`, code, testOpenID)}).
-			Notify(t.Context(), report(testOpenID))
-		require.Equal(t, want.kind, hospital.KindOf(err), code)
-		refusal, ok := errors.AsType[*wechat.Refusal](err)
-		require.True(t, ok)
-		require.Equal(t, &wechat.Refusal{Code: code, Class: want.class, Words: "words of ***", RID: "6743d0a1-0a1b2c3d-4e5f6071"}, refusal)
-		require.Equal(t, fmt.Sprint(code), hospital.CodeOf(err))
-		require.Contains(t, err.Error(), want.class.String()+": words of *** (rid 6743d0a1-0a1b2c3d-4e5f6071)")
-		require.NotContains(t, err.Error(), testOpenID)
-	}
 }
 
 func TestAPlatformThatRepeatsWhatItWasToldIsNotPrinted(t *testing.T) {

@@ -69,7 +69,7 @@ func classOf(code int) Class {
 		return ClassUser
 	case 40029, 40030, 40163, 41008, 42002, 42003:
 		return ClassOAuth
-	case 45065, 45066, 45067:
+	case 45065, 45066: // 45067, a clientmsgid that is too long, is a wrong request
 		return ClassRepeat
 	}
 	if code >= 40000 && code < 50000 {
@@ -160,8 +160,11 @@ func newRefusal(op string, code int, words string, changes bool, known ...string
 	}
 	refusal.Words = remote.Redact(words, known...)
 	kind := refusal.Class.kind(changes)
-	if code == 46003 {
+	switch code {
+	case 46003: // no menu
 		kind = hospital.NotFound
+	case 45066: // too soon after the first under this number: this one was not applied
+		kind = hospital.Unavailable
 	}
-	return &hospital.Error{Kind: kind, Op: op, Code: strconv.Itoa(code), Err: refusal}
+	return &hospital.Error{Kind: kind, Op: op, Code: strconv.Itoa(code), Message: refusal.message(kind), Err: refusal}
 }
