@@ -201,10 +201,23 @@ func (v *visit) bindCreateWith(field, text string) error {
 	return v.render(view)
 }
 
+// pressedAgain sends whoever presses the button of a binding that is done to
+// where it led: the answer to the first press may have been lost.
+func (v *visit) pressedAgain() (bool, error) {
+	spent, err := v.s.accounts.Spent(v.r.Context(), v.session.User, v.r.PathValue("ref"))
+	if err != nil || !spent {
+		return false, err
+	}
+	return true, v.redirect(v.back())
+}
+
 // bindMake opens a file under the challenge's id and binds it. A number that has
 // a file already is not opened again and says no more than that the desk must
 // see to it.
 func (v *visit) bindMake() error {
+	if again, err := v.pressedAgain(); again || err != nil {
+		return err
+	}
 	if _, err := v.challenge(true); err != nil {
 		return err
 	}
@@ -230,6 +243,9 @@ func (v *visit) bindMake() error {
 
 // bindProve takes the code.
 func (v *visit) bindProve() error {
+	if again, err := v.pressedAgain(); again || err != nil {
+		return err
+	}
 	if _, err := v.challenge(false); err != nil {
 		return err
 	}

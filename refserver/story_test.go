@@ -21,13 +21,6 @@ func TestAPatientBooksPaysAndCancels(t *testing.T) {
 	mainJob(newWorld(t, sqldb.SQLite, "/hospital", 1))
 }
 
-// TestTwoServersShareOneDatabase is the main job with every request at the other
-// server.
-func TestTwoServersShareOneDatabase(t *testing.T) {
-	t.Parallel()
-	mainJob(newWorld(t, sqldb.PostgreSQL, "", 2))
-}
-
 func mainJob(w *world) {
 	w.Helper()
 	p := w.phone("素心")

@@ -248,7 +248,7 @@ func (v *visit) fail(err error) {
 		if hospital.CodeOf(err) == "snapshot_user" {
 			state.Kind = page.StateSnapshot
 		} else if hospital.CodeOf(err) == "no_session" || strings.HasPrefix(hospital.CodeOf(err), "bad_state") || hospital.CodeOf(err) == "login_refused" {
-			state.Kind = page.StateExpired
+			state.Kind, state.Retry = page.StateExpired, v.back()
 		}
 	case hospital.Unavailable, hospital.Indeterminate:
 		state, status = page.State{Kind: page.StateUnavailable, What: "医院系统"}, http.StatusServiceUnavailable

@@ -8,9 +8,12 @@ import (
 	"net/http/cookiejar"
 	"net/http/httptest"
 	"net/url"
+	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -44,6 +47,7 @@ var simulatedKeys = sync.OnceValues(func() (*wechatpaytest.Keys, error) {
 type texts struct {
 	mu   sync.Mutex
 	sent []sentText
+	keys map[hospital.Key]bool // of those that came over a wire
 }
 
 type sentText struct {
@@ -56,6 +60,20 @@ func (t *texts) Text(_ context.Context, _ hospital.Key, to hospital.Phone, text 
 	defer t.mu.Unlock()
 	t.sent = append(t.sent, sentText{to, text})
 	return nil
+}
+
+// once carries a text whose key it has not carried yet.
+func (t *texts) once(key hospital.Key, to hospital.Phone, text string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.keys[key] {
+		return
+	}
+	if t.keys == nil {
+		t.keys = map[hospital.Key]bool{}
+	}
+	t.keys[key] = true
+	t.sent = append(t.sent, sentText{to, text})
 }
 
 func (t *texts) count() int {
@@ -80,28 +98,55 @@ func (t *texts) code(tb testing.TB, to hospital.Phone) string {
 // world is a hospital with its far sides and one or more servers.
 type world struct {
 	*testing.T
-	clock    *testclock.Clock
-	wall     *testclock.Clock
-	hospital *histest.Hospital
-	wechat   *wechattest.Site
-	pay      *wechatpaytest.Platform
-	texts    *texts
-	bookings *bookingsql.Store
-	servers  []*refserver.Server
-	site     string // where patients go, with the prefix
-	turn     int
-	api      string          // of WeChat
-	watch    *leaktest.Watch // of everything that the servers say
+	clock     *testclock.Clock
+	wall      *testclock.Clock
+	hospital  *histest.Hospital
+	wechat    *wechattest.Site
+	pay       *wechatpaytest.Platform
+	texts     *texts
+	watch     *leaktest.Watch // of everything that the servers say
+	bookings  *bookingsql.Store
+	servers   []*refserver.Server
+	processes *processes // nil: the servers are in this process and do what is due
+	site      string     // where patients go, with the prefix
+	wires     wiring
+	mux       *http.ServeMux // somebody else's, with the servers below the prefix
+}
+
+// wiring is all that a server is told of where everything is.
+type wiring struct {
+	Site, HIS, WeChat, Open, Till string
+	Account                       wechattest.Account
+	Merchant                      string // folder of its credentials
 }
 
 // newWorld starts n servers behind one address, which alternates between them,
 // under a prefix of somebody else's mux.
 func newWorld(t *testing.T, engine sqldb.Engine, prefix string, n int) *world {
 	t.Helper()
-	w := &world{T: t, clock: testclock.At(opening), wall: testclock.At(time.Now()), texts: &texts{}, watch: &leaktest.Watch{}}
+	w := newFar(t, prefix)
+	open := sqltest.On(t, engine)
+	var handlers []http.Handler
+	for range n {
+		db := open()
+		handlers = append(handlers, w.add(db).Handler())
+	}
+	var turn atomic.Int64
+	w.mux.HandleFunc(prefix+"/", func(rw http.ResponseWriter, r *http.Request) {
+		handlers[int(turn.Add(1))%len(handlers)].ServeHTTP(rw, r)
+	})
+	w.publish()
+	return w
+}
+
+// newFar starts everything but a server.
+func newFar(t *testing.T, prefix string) *world {
+	t.Helper()
+	w := &world{
+		T: t, clock: testclock.At(opening), wall: testclock.At(time.Now()), texts: &texts{}, watch: &leaktest.Watch{}, mux: http.NewServeMux(),
+	}
 	t.Cleanup(func() { w.watch.Report(t) }) // the last: everything has been said
-	mux := http.NewServeMux()
-	front := httptest.NewServer(w.watch.Handler(mux))
+	front := httptest.NewServer(w.watch.Handler(w.mux))
 	t.Cleanup(front.Close)
 	w.site = front.URL + prefix
 
@@ -109,19 +154,8 @@ func newWorld(t *testing.T, engine sqldb.Engine, prefix string, n int) *world {
 	w.hospital, err = histest.NewHospital(histest.Config{Now: w.clock.Now})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, w.hospital.Close()) })
-	service, err := histest.NewService(histest.ServiceConfig{System: w.hospital.System})
-	require.NoError(t, err)
-	far := httptest.NewServer(service)
-	t.Cleanup(far.Close)
-	client, err := his.NewClient(his.Config{BaseURL: far.URL})
-	require.NoError(t, err)
-	t.Cleanup(client.CloseIdle)
-
 	w.watch.People(w.hospital.People())
 	w.wechat = wechattest.Start(t, wechattest.Config{})
-	api := httptest.NewServer(w.watch.Tokens(w.wechat.Handler()))
-	t.Cleanup(api.Close)
-	w.api = api.URL
 	address, err := url.Parse(front.URL)
 	require.NoError(t, err)
 	require.NoError(t, w.wechat.AddDomain(address.Host))
@@ -132,58 +166,93 @@ func newWorld(t *testing.T, engine sqldb.Engine, prefix string, n int) *world {
 	w.pay, err = wechatpaytest.New(wechatpaytest.Config{AppIDs: []string{w.wechat.Account().AppID}, Mode: wechatpaytest.MixedMode, Keys: keys, Now: w.clock.Now})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, w.pay.Close()) })
-	till := httptest.NewServer(w.pay)
-	t.Cleanup(till.Close)
-
-	open := sqltest.On(t, engine)
-	var handlers []http.Handler
-	for i := range n {
-		db := open()
-		server := w.serve(db, client, till.URL)
-		if i == 0 {
-			w.bookings, err = bookingsql.New(t.Context(), db)
-			require.NoError(t, err)
-		}
-		w.servers = append(w.servers, server)
-		handlers = append(handlers, server.Handler())
-	}
-	var mu sync.Mutex
-	mux.HandleFunc(prefix+"/", func(rw http.ResponseWriter, r *http.Request) {
-		mu.Lock()
-		w.turn++
-		next := handlers[w.turn%len(handlers)]
-		mu.Unlock()
-		next.ServeHTTP(rw, r)
-	})
-	rules, err := booking.Preset("wuxi2018")
-	require.NoError(t, err)
-	version, err := booking.NewPolicyVersion(rules, "preset", opening.Add(-24*time.Hour))
-	require.NoError(t, err)
-	require.NoError(t, w.servers[0].Desk().Publish(t.Context(), hospital.System("setup"), version))
+	merchant := t.TempDir()
+	require.NoError(t, w.pay.Credentials().Write(merchant))
+	w.wires = w.wire(func(_ string, far http.Handler) http.Handler { return far })
+	w.wires.Merchant = merchant
 	return w
 }
 
-func (w *world) serve(db *sqldb.DB, client *his.Client, till string) *refserver.Server {
+// wire puts the far sides on addresses of their own, each behind a tap.
+func (w *world) wire(tap func(side string, far http.Handler) http.Handler) wiring {
 	w.Helper()
-	console := w.wechat.Account()
-	official, err := wechat.New(wechat.Config{AppID: console.AppID, Secret: console.Secret, BaseURL: w.api, OpenURL: w.wechat.OpenURL})
+	service, err := histest.NewService(histest.ServiceConfig{System: w.hospital.System})
 	require.NoError(w, err)
-	w.Cleanup(official.CloseIdle)
-	m := w.pay.Credentials()
-	channel, err := wechatpay.New(wechatpay.Config{
-		AppID: m.AppID, MerchantID: m.MerchantID, MerchantKey: m.MerchantKey, MerchantSerial: m.MerchantSerial, APIv3Key: []byte(m.APIv3Key),
-		PublicKey: m.PublicKey, PublicKeyID: m.PublicKeyID, PlatformCertificates: m.Certificates,
-		BaseURL: till, NotifyURL: w.site + refserver.NoticePath, Now: w.clock.Now,
+	at := w.wires
+	at.Site, at.Open, at.Account = w.site, w.wechat.OpenURL, w.wechat.Account()
+	for side, far := range map[*string]struct {
+		name    string
+		handler http.Handler
+	}{
+		&at.HIS: {"HIS", service}, &at.WeChat: {"WeChat", w.watch.Tokens(w.wechat.Handler())}, &at.Till: {"WeChat Pay", w.pay},
+	} {
+		server := httptest.NewServer(tap(far.name, far.handler))
+		w.Cleanup(server.Close)
+		*side = server.URL
+	}
+	return at
+}
+
+// add makes a server of this process.
+func (w *world) add(db *sqldb.DB) *refserver.Server {
+	w.Helper()
+	server := newServer(w.T, w.wires, refserver.Config{
+		DB: db, Texter: w.texts, Now: w.clock.Now, Wall: w.wall.Now, Logger: w.watch.Logger(),
 	})
+	if w.bookings == nil {
+		var err error
+		w.bookings, err = bookingsql.New(w.Context(), db)
+		require.NoError(w, err)
+	}
+	w.servers = append(w.servers, server)
+	return server
+}
+
+// publish puts the paper's rules in force.
+func (w *world) publish() {
+	w.Helper()
+	rules, err := booking.Preset("wuxi2018")
 	require.NoError(w, err)
-	server, err := refserver.New(w.Context(), refserver.Config{
-		BaseURL: w.site, Names: refserver.Names{Name: "测试中医院", Phone: "0510-80000000"}, DB: db, HIS: client.System(), Account: official,
-		Pushes: wechat.CallbackConfig{
-			AppID: console.AppID, OriginalID: console.OriginalID, Mode: wechat.Safe, Tokens: []string{console.Token}, AESKeys: []string{console.AESKey},
-		},
-		Pay: channel, Texter: w.texts, Now: w.clock.Now, Wall: w.wall.Now, Logger: w.watch.Logger(),
+	version, err := booking.NewPolicyVersion(rules, "preset", opening.Add(-24*time.Hour))
+	require.NoError(w, err)
+	require.NoError(w, w.servers[0].Desk().Publish(w.Context(), hospital.System("setup"), version))
+}
+
+// newServer makes a server from what it is told; own is what is not on a wire.
+func newServer(t *testing.T, at wiring, own refserver.Config) *refserver.Server {
+	t.Helper()
+	client, err := his.NewClient(his.Config{BaseURL: at.HIS})
+	require.NoError(t, err)
+	t.Cleanup(client.CloseIdle)
+	official, err := wechat.New(wechat.Config{AppID: at.Account.AppID, Secret: at.Account.Secret, BaseURL: at.WeChat, OpenURL: at.Open})
+	require.NoError(t, err)
+	t.Cleanup(official.CloseIdle)
+	var merchant struct {
+		ID     string `json:"mchid"`
+		APIv3  string `json:"api_v3_key"`
+		Public string `json:"public_key_id"`
+	}
+	about, err := os.ReadFile(filepath.Join(at.Merchant, "wechatpay.json"))
+	require.NoError(t, err)
+	require.NoError(t, json.Unmarshal(about, &merchant))
+	file := func(name string) string { return filepath.Join(at.Merchant, name) }
+	pay, err := wechatpay.Files{
+		MerchantKey: file("merchant_key.pem"), MerchantCertificate: file("merchant_cert.pem"), PublicKey: file("wechatpay_public_key.pem"),
+		PlatformCertificates: []string{file("platform_cert.pem")},
+	}.Fill(wechatpay.Config{
+		AppID: at.Account.AppID, MerchantID: merchant.ID, APIv3Key: []byte(merchant.APIv3), PublicKeyID: merchant.Public,
+		BaseURL: at.Till, NotifyURL: at.Site + refserver.NoticePath, Now: own.Now,
 	})
-	require.NoError(w, err)
+	require.NoError(t, err)
+	own.Pay, err = wechatpay.New(pay)
+	require.NoError(t, err)
+	own.BaseURL, own.HIS, own.Account = at.Site, client.System(), official
+	own.Names = refserver.Names{Name: "测试中医院", Phone: "0510-80000000"}
+	own.Pushes = wechat.CallbackConfig{
+		AppID: at.Account.AppID, OriginalID: at.Account.OriginalID, Mode: wechat.Safe, Tokens: []string{at.Account.Token}, AESKeys: []string{at.Account.AESKey},
+	}
+	server, err := refserver.New(t.Context(), own)
+	require.NoError(t, err)
 	return server
 }
 
@@ -193,6 +262,10 @@ func (w *world) advance() {
 	for range 3 {
 		_, err := w.pay.Advance(w.Context())
 		require.NoError(w, err)
+		if w.processes != nil {
+			w.processes.advance()
+			continue
+		}
 		for _, s := range w.servers {
 			require.NoError(w, s.Advance(w.Context()))
 		}

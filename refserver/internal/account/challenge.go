@@ -215,6 +215,16 @@ func (s *Store) Find(ctx context.Context, user hospital.UserID, id string) (Chal
 	return challenge, nil
 }
 
+// Spent reports whether a challenge of the user's has done what it was for. A
+// button that is pressed twice asks.
+func (s *Store) Spent(ctx context.Context, user hospital.UserID, id string) (bool, error) {
+	challenge, row, err := s.find(ctx, id)
+	if err != nil && hospital.KindOf(err) == hospital.NotFound {
+		return false, nil
+	}
+	return err == nil && challenge.User == user && row.spent != 0, err
+}
+
 // Spend uses a challenge up, once what it proved was done.
 func (s *Store) Spend(ctx context.Context, id string) error {
 	return s.db.Write(ctx, func(tx *sqldb.Tx) error {
