@@ -129,14 +129,25 @@ func (v *visit) appointmentRow(a booking.Appointment) (page.AppointmentRow, erro
 // place is what the directory says about an appointment, as far as it answers:
 // an appointment is shown also while the HIS is silent.
 func (v *visit) place(a booking.Appointment) (department hospital.Department, doctor hospital.Doctor, s hospital.Schedule) {
-	ctx := v.r.Context()
-	department, errDepartment := v.s.catalog.department(ctx, a.Department)
-	doctor, errDoctor := v.s.catalog.doctor(ctx, a.Department, a.Doctor)
-	s, errSchedule := v.s.catalog.scheduleOn(ctx, a.Date, a.Department, a.Schedule)
-	if err := errors.Join(errDepartment, errDoctor, errSchedule); err != nil {
-		v.s.config.Logger.WarnContext(ctx, "the directory does not know an appointment's place", "error", err)
+	department, doctor, s, err := v.s.placeOf(v.r.Context(), a)
+	if err != nil {
+		v.s.config.Logger.WarnContext(v.r.Context(), "the directory does not know an appointment's place", "error", err)
 	}
 	return department, doctor, s
+}
+
+// placeOf is where and with whom an appointment is. What the directory does not
+// know is zero, and the error says so.
+func (s *Server) placeOf(ctx context.Context, a booking.Appointment) (hospital.Department, hospital.Doctor, hospital.Schedule, error) {
+	department, errDepartment := s.catalog.department(ctx, a.Department)
+	doctor, errDoctor := s.catalog.doctor(ctx, a.Department, a.Doctor)
+	schedule, errSchedule := s.catalog.scheduleOn(ctx, a.Date, a.Department, a.Schedule)
+	for _, err := range []error{errDepartment, errDoctor, errSchedule} {
+		if err != nil && hospital.KindOf(err) != hospital.NotFound {
+			return department, doctor, schedule, err
+		}
+	}
+	return department, doctor, schedule, errors.Join(errDepartment, errDoctor, errSchedule)
 }
 
 func (v *visit) appointment() error {

@@ -81,22 +81,26 @@ func (v *visit) billOf() (his.Bill, hospital.PatientScope, error) {
 		if err != nil {
 			return his.Bill{}, scope, err
 		}
-		patient, err := scope.Use(v.r.Context(), hospital.Access{Purpose: "payment", Action: "bill.read", Object: string(id)})
-		if err != nil {
-			return his.Bill{}, scope, err
-		}
-		b, err := v.s.config.HIS.Billing.Bill(v.r.Context(), patient, id)
-		switch {
-		case err != nil && hospital.KindOf(err) == hospital.NotFound:
-			continue
-		case err != nil:
-			return his.Bill{}, scope, err
-		case b.Patient != patient:
+		b, err := v.s.billAt(v.r.Context(), scope, string(id))
+		if err != nil && hospital.KindOf(err) == hospital.NotFound {
 			continue
 		}
-		return b, scope, nil
+		return b, scope, err
 	}
 	return his.Bill{}, hospital.PatientScope{}, absent()
+}
+
+// billAt reads one bill of the scope's patient; somebody else's is NotFound.
+func (s *Server) billAt(ctx context.Context, scope hospital.PatientScope, id string) (his.Bill, error) {
+	patient, err := scope.Use(ctx, hospital.Access{Purpose: "payment", Action: "bill.read", Object: id})
+	if err != nil {
+		return his.Bill{}, err
+	}
+	b, err := s.config.HIS.Billing.Bill(ctx, patient, his.BillID(id))
+	if err == nil && b.Patient != patient {
+		err = absent()
+	}
+	return b, err
 }
 
 // payBill opens what the patient saw as an order, the same one while it can be

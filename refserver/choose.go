@@ -384,6 +384,22 @@ func (v *visit) lockout(policy *booking.Policy, patient hospital.PatientID) (boo
 	return history, lock, locked, nil
 }
 
+// lockedUntil is when the lock of a patient ends, the zero time for one without
+// an end.
+func (s *Server) lockedUntil(ctx context.Context, patient hospital.PatientID) (time.Time, error) {
+	policy, _, err := s.desk.Policy(ctx)
+	if err != nil {
+		return time.Time{}, err
+	}
+	now := s.config.Now()
+	history, err := s.bookings.History(ctx, "", patient, hospital.DateOf(now))
+	if err != nil {
+		return time.Time{}, err
+	}
+	lock, _ := policy.Lockout(now, history)
+	return lock.Until, nil
+}
+
 func (v *visit) confirm() error { return v.confirmWith("") }
 
 func (v *visit) confirmWith(problem string) error {

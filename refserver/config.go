@@ -58,6 +58,11 @@ type Config struct {
 	Texter Texter             // required: without a code nobody can bind
 	Triage Triage             // nil: 智能导诊 sends to the list of departments
 
+	Messages Messages // how patients are told what happened; zero: in the app only
+	// PollEvery is how often the HIS is asked for new bills and changed records
+	// of a patient on the day of a visit or of the binding. Default 5 minutes.
+	PollEvery time.Duration
+
 	// StaffPlainHTTP lets the staff's session travel without TLS: for a listener
 	// on loopback only.
 	StaffPlainHTTP bool

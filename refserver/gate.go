@@ -12,8 +12,8 @@ import (
 // scopeLife is how long a scope serves: one request, with room.
 const scopeLife = time.Minute
 
-// grants asks the bindings whether a user may act for a patient, and the staff's
-// accounts whether one of them may.
+// grants asks the bindings whether a user may act for a patient and the messenger
+// tell somebody, and the staff's accounts whether one of them may.
 type grants struct {
 	bookings *bookingsql.Store
 	staff    *staff.Store
@@ -35,7 +35,15 @@ func (g grants) Granted(ctx context.Context, actor hospital.Actor, patient hospi
 				return g.now().Add(scopeLife), nil
 			}
 		}
-	case hospital.ActorApp, hospital.ActorSystem:
+	case hospital.ActorSystem: // the messenger reads of whom somebody holds, to tell the holder
+		if actor != hospital.System(messengerID) {
+			break
+		}
+		if _, err := g.bookings.Holder(ctx, patient); err != nil {
+			return time.Time{}, err
+		}
+		return g.now().Add(scopeLife), nil
+	case hospital.ActorApp:
 	}
 	return time.Time{}, &hospital.Error{Kind: hospital.NotFound, Op: "refserver.Granted", Code: "no_grant"}
 }

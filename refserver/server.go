@@ -19,8 +19,10 @@ import (
 	"github.com/wxhospital/hospital/payment/paymentsql"
 	"github.com/wxhospital/hospital/refserver/internal/account"
 	"github.com/wxhospital/hospital/refserver/internal/bill"
+	"github.com/wxhospital/hospital/refserver/internal/message"
 	"github.com/wxhospital/hospital/refserver/internal/page"
 	"github.com/wxhospital/hospital/refserver/internal/staff"
+	"github.com/wxhospital/hospital/refserver/internal/watch"
 	"github.com/wxhospital/hospital/wechat"
 	"github.com/wxhospital/hospital/wechat/wechatsql"
 )
@@ -37,11 +39,14 @@ type Server struct {
 	bookings *bookingsql.Store
 	desk     *booking.Desk
 	cashier  *payment.Cashier
+	orders   *paymentsql.Store
 	bills    *bill.Desk // nil when the HIS offers no bills
 	accounts *account.Store
 	gate     *hospital.Gate
 	staff    *staff.Desk
 	jobs     *sqldb.Jobs
+	watcher  *watch.Watcher
+	messages *message.Messenger
 	login    *wechat.Login
 	pushes   *wechat.Callback
 	pages    *page.Pages
@@ -60,7 +65,7 @@ func New(ctx context.Context, config Config) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{config: config, base: base, secure: base.Scheme == "https", catalog: newCatalog(config.HIS, config.Now, config.Wall)}
-	for _, step := range []func(context.Context) error{s.openDesk, s.openAccounts, s.openStaff, s.openPages} {
+	for _, step := range []func(context.Context) error{s.openDesk, s.openAccounts, s.openMessages, s.openStaff, s.openPages} {
 		if err := step(ctx); err != nil {
 			return nil, err
 		}
@@ -83,7 +88,7 @@ func (s *Server) openDesk(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	orders, err := paymentsql.New(ctx, s.config.DB)
+	s.orders, err = paymentsql.New(ctx, s.config.DB)
 	if err != nil {
 		return err
 	}
@@ -98,7 +103,7 @@ func (s *Server) openDesk(ctx context.Context) error {
 		deliverers[hospital.ForBill] = s.bills
 	}
 	s.cashier, err = payment.New(payment.Config{
-		Store: orders, Now: s.config.Now, Wall: s.config.Wall,
+		Store: s.orders, Now: s.config.Now, Wall: s.config.Wall,
 		Channels:   map[string]payment.Channel{channel: s.config.Pay},
 		Deliverers: deliverers,
 	})
@@ -163,14 +168,16 @@ func (s *Server) Desk() *booking.Desk { return s.desk }
 // Cashier is the cashier, for the hospital's own programs.
 func (s *Server) Cashier() *payment.Cashier { return s.cashier }
 
-// Advance does everything that is due now, once: bookings, payments, texts. Run
+// Advance does everything that is due now, once: bookings, payments, texts, messages. Run
 // calls it all by itself; a test on its own clock calls Advance.
 func (s *Server) Advance(ctx context.Context) error {
 	for range advanceTurns {
 		_, errDesk := s.desk.Advance(ctx)
 		_, errCashier := s.cashier.Advance(ctx)
 		_, errJobs := s.jobs.Advance(ctx)
-		if err := errors.Join(errDesk, errCashier, errJobs); err != nil {
+		_, errWatch := s.watcher.Advance(ctx)
+		_, errMessages := s.messages.Advance(ctx)
+		if err := errors.Join(errDesk, errCashier, errJobs, errWatch, errMessages); err != nil {
 			return err
 		}
 	}
@@ -183,7 +190,7 @@ const advanceTurns = 3
 // Run does what is due until the context ends, and then returns nil.
 func (s *Server) Run(ctx context.Context) error {
 	var group sync.WaitGroup
-	runs := []func(context.Context) error{s.desk.Run, s.cashier.Run, s.jobs.Run}
+	runs := []func(context.Context) error{s.desk.Run, s.cashier.Run, s.jobs.Run, s.watcher.Run, s.messages.Run}
 	failed := make([]error, len(runs))
 	for i, run := range runs {
 		group.Go(func() { failed[i] = run(ctx) })
@@ -222,10 +229,13 @@ func (s *Server) sendCode(ctx context.Context, job sqldb.Leased) (func(*sqldb.Tx
 	return nil, err
 }
 
-// hear answers what the account's users do in the chat.
-func (s *Server) hear(_ context.Context, push wechat.Push) (wechat.Reply, error) {
+// hear answers what the account's users do in the chat, and takes what became of
+// a notice.
+func (s *Server) hear(ctx context.Context, push wechat.Push) (wechat.Reply, error) {
 	home := s.config.BaseURL + strings.TrimPrefix(s.links.Home(), s.base.Path)
-	switch push.Content.(type) {
+	switch content := push.Content.(type) {
+	case wechat.TemplateSent:
+		return nil, s.messages.Sent(ctx, content.MsgID, content.Status)
 	case wechat.Subscribe, wechat.Text:
 		return wechat.TextReply{Content: "您好，这里是" + s.config.Names.Name + "。预约挂号、缴费和就诊安排请点击菜单，或打开 " + home +
 			" 。需要帮助请致电 " + s.config.Names.Phone + "。"}, nil

@@ -218,6 +218,12 @@ func (v *visit) frame() page.Frame {
 	if patient := v.patient(); patient != "" {
 		frame.Patient = v.s.maskedName(v, patient)
 	}
+	if v.session.User != "" {
+		var err error
+		if frame.Unread, err = v.s.messages.Unread(v.r.Context(), v.session.User); err != nil {
+			v.s.config.Logger.WarnContext(v.r.Context(), "unread messages not counted", "error", err)
+		}
+	}
 	return frame
 }
 

@@ -94,7 +94,7 @@ type Client struct {
 	openURL       string
 	mpURL         string
 	hosts         []host
-	pages         host // of MPURL
+	pages         *remote.Client // of MPURL
 	timeout       time.Duration
 	watch         func(Exchange)
 	logger        *slog.Logger
@@ -155,15 +155,16 @@ func New(config Config) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	atMP := config
-	atMP.BaseURL, atMP.Standby = config.MPURL, nil
-	pages, err := newHosts(atMP)
+	pages, err := remote.New(remote.Config{
+		Name: "wechat pages", BaseURL: config.MPURL, HTTPClient: config.HTTPClient, DialContext: config.DialContext, Logger: config.Logger,
+		Timeout: config.Timeout, MaxConcurrent: config.MaxConcurrent, MaxResponse: maxAnswer, TripAfter: config.TripAfter, OpenFor: config.OpenFor,
+	})
 	if err != nil {
-		return nil, err
+		return nil, err //nolint:wrapcheck // a *hospital.Error that names the field
 	}
 	c := &Client{
 		appID: config.AppID, secret: config.Secret, openURL: strings.TrimSuffix(config.OpenURL, "/"), mpURL: strings.TrimSuffix(config.MPURL, "/"),
-		hosts: hosts, pages: pages[0], timeout: config.Timeout, watch: config.Observe, logger: config.Logger, now: config.Now, classic: config.Classic,
+		hosts: hosts, pages: pages, timeout: config.Timeout, watch: config.Observe, logger: config.Logger, now: config.Now, classic: config.Classic,
 	}
 	c.tokens = newKeeper("access_token", config, c.fetchToken)
 	c.tokens.ruthless = config.Classic
@@ -176,7 +177,7 @@ func (c *Client) CloseIdle() {
 	for _, host := range c.hosts {
 		host.remote.CloseIdle()
 	}
-	c.pages.remote.CloseIdle()
+	c.pages.CloseIdle()
 }
 
 // call is one thing asked of the platform.
@@ -298,7 +299,10 @@ func (call call) request(body []byte, token string) remote.Call {
 // read takes what came of a call apart.
 func (c *Client) read(call call, answer remote.Answer, err error, token string) (gjson.Result, *hospital.Error) {
 	if err != nil {
-		return gjson.Result{}, known(call.op, err)
+		if known, ok := errors.AsType[*hospital.Error](err); ok {
+			return gjson.Result{}, known
+		}
+		return gjson.Result{}, &hospital.Error{Kind: hospital.Internal, Op: call.op, Err: err}
 	}
 	if answer.Status >= http.StatusMultipleChoices {
 		return gjson.Result{}, &hospital.Error{Kind: hospital.Rejected, Op: call.op, Code: "http_" + strconv.Itoa(answer.Status)}
@@ -332,14 +336,6 @@ func (call call) patience(usual time.Duration) time.Duration {
 // invalid is the error of a request that is not sent.
 func invalid(op, code, detail string) error {
 	return &hospital.Error{Kind: hospital.Invalid, Op: op, Code: code, Detail: detail}
-}
-
-// known is the error of a request that brought no answer.
-func known(op string, err error) *hospital.Error {
-	if e, ok := errors.AsType[*hospital.Error](err); ok {
-		return e
-	}
-	return &hospital.Error{Kind: hospital.Internal, Op: op, Err: err}
 }
 
 // bad is the error of an answer that cannot be believed: what changes

@@ -128,29 +128,18 @@ func (c *Client) FetchQRCode(ctx context.Context, ticket string) (File, error) {
 	if ticket == "" {
 		return File{}, invalid(op, "bad_qrcode", "ticket: missing")
 	}
-	ask, begun := call{op: op, path: showQRCode}, time.Now()
-	answer, err := c.pages.remote.Do(ctx, remote.Call{Op: op, Path: showQRCode, Query: url.Values{"ticket": {ticket}}, ReadOnly: true})
-	picture, failure := ask.picture(answer, err)
-	c.observe(ask, c.pages, answer, failure, time.Since(begun))
-	if failure != nil {
-		return File{}, failure
-	}
-	return picture, nil
-}
-
-// picture takes an answer that is a picture, and no JSON beside it.
-func (call call) picture(answer remote.Answer, err error) (File, *hospital.Error) {
+	answer, err := c.pages.Do(ctx, remote.Call{Op: op, Path: showQRCode, Query: url.Values{"ticket": {ticket}}, ReadOnly: true})
 	if err != nil {
-		return File{}, known(call.op, err)
+		return File{}, err //nolint:wrapcheck // a *hospital.Error
 	}
 	var picture File
 	switch {
 	case answer.Status == http.StatusNotFound:
-		return File{}, &hospital.Error{Kind: hospital.NotFound, Op: call.op, Code: "http_404"}
+		return File{}, &hospital.Error{Kind: hospital.NotFound, Op: op, Code: "http_404"}
 	case answer.Status >= http.StatusMultipleChoices:
-		return File{}, &hospital.Error{Kind: hospital.Rejected, Op: call.op, Code: "http_" + strconv.Itoa(answer.Status)}
+		return File{}, &hospital.Error{Kind: hospital.Rejected, Op: op, Code: "http_" + strconv.Itoa(answer.Status)}
 	case !picture.take(answer) || !strings.HasPrefix(picture.Type, "image/"):
-		return File{}, call.bad("Content-Type")
+		return File{}, call{op: op}.bad("Content-Type")
 	}
 	return picture, nil
 }

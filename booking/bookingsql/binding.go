@@ -177,3 +177,14 @@ func (s *Store) Unlocked(ctx context.Context, id string) (booking.Unlocking, err
 func (s *Store) Record(ctx context.Context, entry hospital.AuditEntry) error {
 	return s.db.Write(ctx, func(tx *sqldb.Tx) error { return sqldb.AppendAudit(tx, entry) })
 }
+
+// Holder returns who holds the patient; NotFound for nobody.
+func (s *Store) Holder(ctx context.Context, patient hospital.PatientID) (user hospital.UserID, err error) {
+	err = s.db.Read(ctx, func(tx *sqldb.Tx) error {
+		return tx.QueryRow("SELECT holder FROM booking_bindings WHERE patient = $1", string(patient)).Scan(&user)
+	})
+	if missing(err) {
+		return "", notFound("Holder")
+	}
+	return user, err
+}

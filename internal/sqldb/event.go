@@ -91,3 +91,39 @@ func (tx *Tx) Lock(name string) error {
 	_, err := tx.Exec("SELECT pg_advisory_xact_lock(hashtextextended('hospital/' || current_schema() || '/' || $1, 0))", name)
 	return err
 }
+
+// Consume hands the events that the named reader has not had yet to each, in
+// commits of at most batch events, and returns when there are none left. What
+// each writes commits with the reader's place, so every event takes effect once,
+// however many processes read under the name. An error of each undoes its batch.
+func (db *DB) Consume(ctx context.Context, reader string, batch int, each func(*Tx, StoredEvent) error) error {
+	for {
+		var after int64
+		err := db.Read(ctx, func(tx *Tx) error {
+			return tx.QueryRow("SELECT coalesce(max(seq), 0) FROM event_readers WHERE name = $1", reader).Scan(&after)
+		})
+		if err != nil {
+			return err
+		}
+		events, err := db.Events(ctx, after, batch)
+		if err != nil || len(events) == 0 {
+			return err
+		}
+		err = db.Write(ctx, func(tx *Tx) error {
+			n, err := tx.Exec(`INSERT INTO event_readers (name, seq) VALUES ($1, $2)
+				ON CONFLICT (name) DO UPDATE SET seq = excluded.seq WHERE event_readers.seq = $3`, reader, events[len(events)-1].Seq, after)
+			if err != nil || n == 0 { // another process was faster
+				return err
+			}
+			for _, e := range events {
+				if err := each(tx, e); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+}

@@ -30,17 +30,21 @@ func (m *Messenger) List(ctx context.Context, user hospital.UserID, before strin
 		before = "~" // behind every ID
 	}
 	err = m.cfg.DB.Read(ctx, func(tx *sqldb.Tx) (err error) {
-		all, err = sqldb.Collect(tx, func(rows *sql.Rows) (Message, error) {
-			var one Message
-			var at, read int64
-			err := rows.Scan(&one.ID, &one.Scene, &one.Object, &one.Title, &one.Body, &at, &read)
-			one.At, one.Read = sqldb.Instant(at), read > 0
-			return one, err
-		}, `SELECT id, scene, object, title, body, created, read_at FROM messages WHERE recipient = $1 AND id < $2 ORDER BY id DESC LIMIT $3`,
+		all, err = sqldb.Collect(tx, func(rows *sql.Rows) (Message, error) { return scanMessage(rows) },
+			"SELECT "+messageColumns+" FROM messages WHERE recipient = $1 AND id < $2 ORDER BY id DESC LIMIT $3",
 			string(user), before, max(0, min(n, maxList)))
 		return err
 	})
 	return all, err
+}
+
+const messageColumns = "id, scene, object, title, body, created, read_at"
+
+func scanMessage(row interface{ Scan(dest ...any) error }) (one Message, err error) {
+	var at, read int64
+	err = row.Scan(&one.ID, &one.Scene, &one.Object, &one.Title, &one.Body, &at, &read)
+	one.At, one.Read = sqldb.Instant(at), read > 0
+	return one, err
 }
 
 // Unread counts the user's messages that were not read.
@@ -62,6 +66,28 @@ func (m *Messenger) MarkRead(ctx context.Context, user hospital.UserID, id strin
 		}
 		return err
 	})
+}
+
+// MarkAllRead marks all messages of the user as read.
+func (m *Messenger) MarkAllRead(ctx context.Context, user hospital.UserID) error {
+	return m.cfg.DB.Write(ctx, func(tx *sqldb.Tx) error {
+		_, err := tx.Exec("UPDATE messages SET read_at = $1 WHERE recipient = $2 AND read_at = 0", sqldb.Millis(m.cfg.Now()), string(user))
+		return err
+	})
+}
+
+// Find returns a message of the user. NotFound for a message of somebody else
+// and for none, alike.
+func (m *Messenger) Find(ctx context.Context, user hospital.UserID, id string) (Message, error) {
+	var one Message
+	err := m.cfg.DB.Read(ctx, func(tx *sqldb.Tx) (err error) {
+		one, err = scanMessage(tx.QueryRow("SELECT "+messageColumns+" FROM messages WHERE id = $1 AND recipient = $2", id, string(user)))
+		return err
+	})
+	if errors.Is(err, sql.ErrNoRows) {
+		err = &hospital.Error{Kind: hospital.NotFound, Op: "message.Find", Code: "no_such_message"}
+	}
+	return one, err
 }
 
 // Failure is a message that did not reach anybody, or that is not known to, as

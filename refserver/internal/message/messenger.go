@@ -19,15 +19,11 @@ type Facts interface {
 	Fact(ctx context.Context, kind, object string) (Fact, error)
 }
 
-// Recipient is how a user can be reached; what is not known is empty.
-type Recipient struct {
-	OpenID wechat.OpenID
-	Phone  hospital.Phone
-}
-
-// Recipients finds users. NotFound: the user is gone.
+// Recipients finds users. NotFound: the user cannot be reached that way.
 type Recipients interface {
-	Recipient(ctx context.Context, user hospital.UserID) (Recipient, error)
+	OpenID(ctx context.Context, user hospital.UserID) (wechat.OpenID, error)
+	// Phone returns the phone to which the user is told about the patient.
+	Phone(ctx context.Context, user hospital.UserID, patient hospital.PatientID) (hospital.Phone, error)
 }
 
 // Notifier sends WeChat notices; *wechat.Client satisfies it.
@@ -37,7 +33,8 @@ type Notifier interface {
 
 // Texter sends a text message (短信). Unavailable: certainly not sent.
 type Texter interface {
-	Text(ctx context.Context, to hospital.Phone, text string) error
+	// Text sends it; the key is the same on every attempt at one text.
+	Text(ctx context.Context, key hospital.Key, to hospital.Phone, text string) error
 }
 
 // Template is how a scene is told by a notice: the account's template, and for

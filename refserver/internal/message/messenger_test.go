@@ -33,8 +33,12 @@ type world struct {
 }
 
 func (w *world) Fact(context.Context, string, string) (message.Fact, error) { return w.fact, nil }
-func (w *world) Recipient(context.Context, hospital.UserID) (message.Recipient, error) {
-	return message.Recipient{OpenID: wechat.OpenID(w.phone.OpenID()), Phone: "13800000001"}, nil
+func (w *world) OpenID(context.Context, hospital.UserID) (wechat.OpenID, error) {
+	return wechat.OpenID(w.phone.OpenID()), nil
+}
+
+func (w *world) Phone(context.Context, hospital.UserID, hospital.PatientID) (hospital.Phone, error) {
+	return "13800000001", nil
 }
 
 func (w *world) Notify(ctx context.Context, n wechat.Notice) (wechat.Sent, error) {
@@ -48,7 +52,7 @@ func (w *world) Notify(ctx context.Context, n wechat.Notice) (wechat.Sent, error
 	return sent, err
 }
 
-func (w *world) Text(_ context.Context, _ hospital.Phone, text string) error {
+func (w *world) Text(_ context.Context, _ hospital.Key, _ hospital.Phone, text string) error {
 	w.texts = append(w.texts, text)
 	return nil
 }
@@ -63,7 +67,7 @@ func open(t *sqltest.T, edit func(*message.Config)) *world {
 	require.NoError(t, err)
 	t.Cleanup(w.client.CloseIdle)
 	w.phone = w.site.Follower(t.Context(), "u")
-	w.fact = message.Fact{Users: []hospital.UserID{"U1"}, Patient: "张三丰", Department: "K1", DepartmentIs: "脾胃病科", Start: w.Now().Add(48 * time.Hour), Number: 7, Live: true}
+	w.fact = message.Fact{Users: []hospital.UserID{"U1"}, Patient: "P1", Name: "张三丰", Object: "A1", Department: "K1", DepartmentIs: "脾胃病科", Start: w.Now().Add(48 * time.Hour), Number: 7, Live: true}
 	cfg := message.Config{DB: w.db, Facts: w, Recipients: w, WeChat: w, Now: w.Now, Wall: w.Now, Templates: map[message.Scene]message.Template{}}
 	for _, scene := range []message.Scene{message.Booked, message.Cancelled, message.ReminderD1, message.ReminderH2} {
 		cfg.Templates[scene] = message.Template{ID: template, Fields: map[string]string{"thing1": "department", "thing2": "note"}}

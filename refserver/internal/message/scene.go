@@ -15,6 +15,7 @@ type Scene string
 const (
 	Booked      Scene = "appt.booked"
 	PayDue      Scene = "appt.pay_due"
+	Paid        Scene = "appt.paid"
 	Cancelled   Scene = "appt.cancelled"
 	Refunded    Scene = "appt.refunded"
 	Stopped     Scene = "appt.stopped" // 停诊
@@ -34,8 +35,10 @@ const (
 // Fact is what a message may say. Text is what the facts' owner knows; the
 // package masks the name and puts the alias in place of the department.
 type Fact struct {
-	Users        []hospital.UserID // who is told
-	Patient      hospital.Name
+	Users        []hospital.UserID  // who is told
+	Patient      hospital.PatientID // of whom
+	Name         hospital.Name      // of the patient
+	Object       string             // what a tap leads to: an appointment, a bill, "" for none
 	Department   hospital.DepartmentID
 	DepartmentIs string // its name
 	Doctor       string
@@ -57,6 +60,9 @@ func scenes(kind string, f Fact) (Scene, bool) {
 		}
 		return BillRefund, f.Purpose == hospital.ForBill
 	case "order.delivered":
+		if f.Purpose == hospital.ForRegistration {
+			return Paid, true
+		}
 		return BillPaid, f.Purpose == hospital.ForBill
 	}
 	_, ok := catalog[Scene(kind)]
@@ -79,6 +85,7 @@ type words struct {
 var catalog = map[Scene]words{ //nolint:gochecknoglobals // an immutable table
 	Booked:      {"预约成功", "{patient}已预约{time}的{department}，就诊序号{number}。来不了请提前取消。", "来不了请提前取消", false},
 	PayDue:      {"请尽快支付", "{patient}{time}的{department}号源已为您保留，请在{until}前支付{amount}，逾期号源将释放。", "逾期号源将释放，请尽快支付", false},
+	Paid:        {"挂号费已支付", "{patient}{time}的{department}挂号费{amount}已支付，就诊序号{number}。请按时就诊；来不了请提前取消。", "请按时就诊，来不了请提前取消", false},
 	Cancelled:   {"预约已取消", "{patient}{time}的{department}预约已取消。如需就诊请重新预约；已付款的会原路退回。", "如需就诊请重新预约", false},
 	Refunded:    {"挂号费已退回", "{patient}的挂号费{amount}已原路退回，请留意支付账户。", "已原路退回，请留意账户", false},
 	Stopped:     {"停诊通知", "很抱歉，{time}的{department}停诊，{patient}的预约已取消；已付款的会原路退回。您可以改约其他时间。", "已付款会原路退回，可改约其他时间", false},
@@ -95,7 +102,11 @@ var catalog = map[Scene]words{ //nolint:gochecknoglobals // an immutable table
 	TakenOver:   {"就诊人已转出", "{patient}已由本人验证后绑定到另一个微信账号，您不再能代为办理。如有疑问请到人工窗口核实。", "如有疑问请到人工窗口核实", false},
 }
 
-const unnamedPlace = "请看预约凭证"
+const (
+	unnamedPlace = "请看预约凭证"
+	noNumber     = "以现场为准"
+	untilFreed   = "医院解除" // of a lock without an end
+)
 
 // values are what the words and the fields of a notice are filled with.
 func (m *Messenger) values(scene Scene, f Fact) map[string]string {
@@ -104,7 +115,7 @@ func (m *Messenger) values(scene Scene, f Fact) map[string]string {
 		department = alias
 	}
 	v := map[string]string{
-		"title": catalog[scene].title, "note": catalog[scene].note, "patient": f.Patient.Masked(), "department": department,
+		"title": catalog[scene].title, "note": catalog[scene].note, "patient": f.Name.Masked(), "department": department,
 		"doctor": f.Doctor, "time": moment(f.Start), "until": moment(f.Until), "place": f.Place, "number": strconv.Itoa(f.Number),
 		"amount": f.Amount.String(), "now": moment(m.cfg.Now()),
 	}
@@ -113,6 +124,12 @@ func (m *Messenger) values(scene Scene, f Fact) map[string]string {
 	}
 	if v["place"] == "" && scene != BillPaid {
 		v["place"] = unnamedPlace
+	}
+	if f.Number == 0 {
+		v["number"] = noNumber
+	}
+	if f.Until.IsZero() {
+		v["until"] = untilFreed
 	}
 	return v
 }

@@ -38,6 +38,7 @@ type row struct {
 	Scene   Scene
 	Object  string
 	user    hospital.UserID
+	patient hospital.PatientID
 	body    string
 	fields  map[string]string
 	state   string
@@ -51,8 +52,8 @@ func (m *Messenger) find(ctx context.Context, id string) (r row, err error) {
 	err = m.cfg.DB.Read(ctx, func(tx *sqldb.Tx) error {
 		var fields string
 		var first int64
-		err := tx.QueryRow(`SELECT id, scene, object, recipient, body, fields, state, channel, send_key, turn, first_try FROM messages WHERE id = $1`, id).
-			Scan(&r.ID, &r.Scene, &r.Object, &r.user, &r.body, &fields, &r.state, &r.channel, &r.key, &r.turn, &first)
+		err := tx.QueryRow(`SELECT id, scene, object, recipient, patient, body, fields, state, channel, send_key, turn, first_try FROM messages WHERE id = $1`, id).
+			Scan(&r.ID, &r.Scene, &r.Object, &r.user, &r.patient, &r.body, &fields, &r.state, &r.channel, &r.key, &r.turn, &first)
 		if err != nil {
 			return err
 		}
@@ -75,14 +76,10 @@ func (m *Messenger) send(ctx context.Context, job sqldb.Leased) (func(*sqldb.Tx)
 	if !r.first.IsZero() && (r.channel == "sms" || m.cfg.Wall().Sub(r.first) > sameKey) {
 		return m.end(r, stateUnknown, "indeterminate: not_known"), nil
 	}
-	to, err := m.cfg.Recipients.Recipient(ctx, r.user)
-	if err != nil && hospital.KindOf(err) != hospital.NotFound {
-		return m.later(ctx, job, r, err)
-	}
 	if r.channel == "sms" {
-		return m.text(ctx, job, r, to)
+		return m.text(ctx, job, r)
 	}
-	return m.notify(ctx, job, r, to)
+	return m.notify(ctx, job, r)
 }
 
 // intend commits that the call is about to be made. The first intent under a
@@ -98,11 +95,18 @@ func (m *Messenger) intend(ctx context.Context, r row) error {
 	})
 }
 
-func (m *Messenger) notify(ctx context.Context, job sqldb.Leased, r row, to Recipient) (func(*sqldb.Tx) error, error) {
-	if to.OpenID == "" || m.cfg.WeChat == nil || m.cfg.Templates[r.Scene].ID == "" {
-		return m.unreached(r, "rejected: no_openid"), nil
+func (m *Messenger) notify(ctx context.Context, job sqldb.Leased, r row) (func(*sqldb.Tx) error, error) {
+	if m.cfg.WeChat == nil || m.cfg.Templates[r.Scene].ID == "" {
+		return m.unreached(r, "rejected: no_template"), nil
 	}
-	n := m.notice(r, to.OpenID)
+	to, err := m.cfg.Recipients.OpenID(ctx, r.user)
+	switch {
+	case err != nil && hospital.KindOf(err) == hospital.NotFound:
+		return m.unreached(r, "rejected: no_openid"), nil
+	case err != nil:
+		return m.later(ctx, job, r, err)
+	}
+	n := m.notice(r, to)
 	if err := n.Validate(); err != nil {
 		return m.end(r, stateFailed, failure(err)), nil
 	}
@@ -124,14 +128,21 @@ func (m *Messenger) notify(ctx context.Context, job sqldb.Leased, r row, to Reci
 	return m.later(ctx, job, r, err)
 }
 
-func (m *Messenger) text(ctx context.Context, job sqldb.Leased, r row, to Recipient) (func(*sqldb.Tx) error, error) {
-	if m.cfg.Texter == nil || to.Phone == "" {
+func (m *Messenger) text(ctx context.Context, job sqldb.Leased, r row) (func(*sqldb.Tx) error, error) {
+	if m.cfg.Texter == nil {
 		return m.end(r, stateFailed, "rejected: unreachable"), nil
+	}
+	to, err := m.cfg.Recipients.Phone(ctx, r.user, r.patient)
+	switch {
+	case err != nil && hospital.KindOf(err) == hospital.NotFound:
+		return m.end(r, stateFailed, "rejected: no_phone"), nil
+	case err != nil:
+		return m.later(ctx, job, r, err)
 	}
 	if err := m.intend(ctx, r); err != nil {
 		return nil, err
 	}
-	err := m.cfg.Texter.Text(ctx, to.Phone, r.body)
+	err = m.cfg.Texter.Text(ctx, hospital.Key(r.key), to, r.body)
 	if err == nil {
 		return m.sent(r, 0), nil
 	}

@@ -11,41 +11,18 @@ import (
 	"github.com/wxhospital/hospital/internal/sqldb"
 )
 
-// pump turns events into jobs, under a cursor that moves in the same commit.
-// What an event says is read by its job, so one that breaks stops no other.
+// reader is our place in the event stream.
+const reader = "message"
+
+// pump turns events into jobs. What an event says is read by its job, so one
+// that breaks stops no other.
 func (m *Messenger) pump(ctx context.Context) error {
-	for {
-		var after int64
-		err := m.cfg.DB.Read(ctx, func(tx *sqldb.Tx) error {
-			return tx.QueryRow("SELECT seq FROM message_cursor WHERE id = 1").Scan(&after)
-		})
-		if err != nil {
-			return err
-		}
-		events, err := m.cfg.DB.Events(ctx, after, pumpBatch)
-		if err != nil || len(events) == 0 {
-			return err
-		}
-		err = m.cfg.DB.Write(ctx, func(tx *sqldb.Tx) error {
-			n, err := tx.Exec("UPDATE message_cursor SET seq = $1 WHERE id = 1 AND seq = $2", events[len(events)-1].Seq, after)
-			if err != nil || n == 0 { // another process was faster
-				return err
-			}
-			for _, e := range events {
-				if !mayTell(e.Event.Kind) {
-					continue
-				}
-				err := sqldb.Enqueue(tx, sqldb.Job{Kind: jobWrite, Key: strconv.FormatInt(e.Seq, 10), Payload: e.Event.Kind + " " + e.Event.ID})
-				if err != nil {
-					return err
-				}
-			}
+	return m.cfg.DB.Consume(ctx, reader, pumpBatch, func(tx *sqldb.Tx, e sqldb.StoredEvent) error {
+		if !mayTell(e.Event.Kind) {
 			return nil
-		})
-		if err != nil {
-			return err
 		}
-	}
+		return sqldb.Enqueue(tx, sqldb.Job{Kind: jobWrite, Key: strconv.FormatInt(e.Seq, 10), Payload: e.Event.Kind + " " + e.Event.ID})
+	})
 }
 
 // write makes the messages of one event.
@@ -63,7 +40,7 @@ func (m *Messenger) write(ctx context.Context, job sqldb.Leased) (func(*sqldb.Tx
 		return nil, nil //nolint:nilnil // of no concern to a patient
 	}
 	return func(tx *sqldb.Tx) error {
-		if err := m.insert(tx, job.Key, scene, object, f); err != nil || scene != Booked {
+		if err := m.insert(tx, job.Key, scene, f); err != nil || scene != Booked {
 			return err
 		}
 		return m.plan(tx, object, f.Start)
@@ -105,11 +82,11 @@ func (m *Messenger) remind(ctx context.Context, job sqldb.Leased) (func(*sqldb.T
 	case !f.Live || !m.cfg.Now().Before(f.Start):
 		return nil, nil //nolint:nilnil // nothing to be reminded of
 	}
-	return func(tx *sqldb.Tx) error { return m.insert(tx, "remind/"+object, Scene(kind), object, f) }, nil
+	return func(tx *sqldb.Tx) error { return m.insert(tx, "remind/"+object, Scene(kind), f) }, nil
 }
 
 // insert writes one message a recipient, and the job that sends it.
-func (m *Messenger) insert(tx *sqldb.Tx, event string, scene Scene, object string, f Fact) error {
+func (m *Messenger) insert(tx *sqldb.Tx, event string, scene Scene, f Fact) error {
 	now := m.cfg.Now()
 	values := m.values(scene, f)
 	fields, err := json.Marshal(values)
@@ -132,11 +109,11 @@ func (m *Messenger) insert(tx *sqldb.Tx, event string, scene Scene, object strin
 	}
 	for _, user := range f.Users {
 		id := hospital.NewID("m", now)
-		n, err := tx.Exec(`INSERT INTO messages (id, event, scene, recipient, object, title, body, fields, created, read_at,
+		n, err := tx.Exec(`INSERT INTO messages (id, event, scene, recipient, patient, object, title, body, fields, created, read_at,
 			state, channel, send_key, turn, first_try, tries, tried_at, msgid, failure)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0, $10, $11, $12, 1, 0, 0, 0, '', '')
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 0, $11, $12, $13, 1, 0, 0, 0, '', '')
 			ON CONFLICT (event, scene, recipient) DO NOTHING`,
-			id, event, string(scene), string(user), object, catalog[scene].title, fill(catalog[scene].body, values), string(fields),
+			id, event, string(scene), string(user), string(f.Patient), f.Object, catalog[scene].title, fill(catalog[scene].body, values), string(fields),
 			sqldb.Millis(now), state, channel, id)
 		if err != nil {
 			return err

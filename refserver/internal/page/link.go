@@ -67,6 +67,17 @@ func (l Links) Bind() string { return l.to("bind") }
 // Messages is a path of the patient's side.
 func (l Links) Messages() string { return l.to("messages") }
 
+// MessagesBefore is the page of the messages older than the one with the id.
+func (l Links) MessagesBefore(id string) string {
+	return l.Messages() + "?" + url.Values{"before": {id}}.Encode()
+}
+
+// Message is a path of the patient's side.
+func (l Links) Message(id string) string { return l.to("messages", id) }
+
+// ReadMessages is a path of the patient's side.
+func (l Links) ReadMessages() string { return l.to("messages", "read") }
+
 // Me is a path of the patient's side.
 func (l Links) Me() string { return l.to("me") }
 

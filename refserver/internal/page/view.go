@@ -733,7 +733,8 @@ type BindCreate struct {
 
 func (BindCreate) file() string { return "bind_create" }
 
-// Messages is 消息中心. GET Links.Messages.
+// Messages is 消息中心. GET Links.Messages. Form: POST Links.ReadMessages with
+// token.
 type Messages struct {
 	Rows []MessageRow
 	More string // path of the next page

@@ -33,7 +33,7 @@ func (p *Pages) words() template.FuncMap {
 		"billtone": BillStatus.tone,
 		"busy":     Busy.word,
 		"sale":     Sale.word,
-		"room":     room,
+		"room":     Place,
 		"figure":   p.drawFigure,
 		"parts":    Parts,
 		"general":  General,
@@ -131,8 +131,8 @@ func session(s hospital.Session) string {
 	return ""
 }
 
-// room is 门诊楼 3 楼 305 诊室.
-func room(r hospital.Room) string {
+// Place puts a room into words: 门诊楼 3 楼 305 诊室; "" for an unknown one.
+func Place(r hospital.Room) string {
 	s := r.Building
 	for _, part := range []string{r.Floor, r.Name} {
 		if s != "" && part != "" {

@@ -36,6 +36,7 @@ type Message struct {
 	Scene   string // "appt.booked"
 	Object  string // the appointment, order or handover it tells of
 	Channel string // "wechat", "sms"
+	State   string // "waiting": still tried; "failed"; "unknown": it may have arrived
 	Failure string // kind and code, without personal data
 	Tries   int
 	At      time.Time // of the last try

@@ -12,6 +12,18 @@ import (
 // maxMessages bounds the list of failed messages.
 const maxMessages = 200
 
+func messageLabel(state string) string {
+	switch state {
+	case "waiting":
+		return "仍在自动重试"
+	case "failed":
+		return "未送达"
+	case "unknown":
+		return "结果不明"
+	}
+	return state
+}
+
 func (d *Desk) messages() object {
 	return object{
 		Path: "messages", Label: "失败的消息", Purpose: "没有送达的消息，可再次发送", Read: ReadMessages,
@@ -20,10 +32,10 @@ func (d *Desk) messages() object {
 			if err != nil {
 				return err
 			}
-			t := table{Heads: []string{"消息", "场景", "对象", "渠道", "失败原因", "次数", "时间"}, Empty: "没有失败的消息。"}
+			t := table{Heads: []string{"消息", "场景", "对象", "渠道", "状态", "失败原因", "次数", "时间"}, Empty: "没有失败的消息。"}
 			for _, m := range list {
 				t.Rows = append(t.Rows, []cell{
-					{m.ID, d.at("messages", m.ID)}, text(m.Scene), text(m.Object), text(m.Channel), text(m.Failure), text(strconv.Itoa(m.Tries)), text(moment(m.At)),
+					{m.ID, d.at("messages", m.ID)}, text(m.Scene), text(m.Object), text(m.Channel), text(messageLabel(m.State)), text(m.Failure), text(strconv.Itoa(m.Tries)), text(moment(m.At)),
 				})
 			}
 			v.Tables = append(v.Tables, t)
@@ -44,6 +56,7 @@ func (d *Desk) messages() object {
 				{Label: "场景", Value: m.Scene},
 				{Label: "对象", Value: m.Object},
 				{Label: "渠道", Value: m.Channel},
+				{Label: "状态", Value: messageLabel(m.State)},
 				{Label: "失败原因", Value: m.Failure},
 				{Label: "次数", Value: strconv.Itoa(m.Tries)},
 				{Label: "时间", Value: moment(m.At)},

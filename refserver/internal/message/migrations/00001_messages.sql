@@ -1,18 +1,12 @@
 -- +goose Up
 
--- How far the event stream was read.
-CREATE TABLE message_cursor (
-	id  BIGINT PRIMARY KEY,
-	seq BIGINT NOT NULL
-);
-INSERT INTO message_cursor (id, seq) VALUES (1, 0);
-
 -- One row a message to one user: what the inbox shows, and how it was sent.
 CREATE TABLE messages (
 	id        TEXT   PRIMARY KEY,
 	event     TEXT   NOT NULL, -- what caused it: the event's number, or a reminder's object
 	scene     TEXT   NOT NULL,
 	recipient TEXT   NOT NULL,
+	patient   TEXT   NOT NULL, -- whom it is about
 	object    TEXT   NOT NULL,
 	title     TEXT   NOT NULL,
 	body      TEXT   NOT NULL,
@@ -31,6 +25,7 @@ CREATE TABLE messages (
 );
 CREATE UNIQUE INDEX messages_once ON messages (event, scene, recipient);
 CREATE INDEX messages_inbox ON messages (recipient, id);
+CREATE INDEX messages_unread ON messages (recipient) WHERE read_at = 0;
 CREATE INDEX messages_failed ON messages (tried_at) WHERE failure <> '';
 CREATE INDEX messages_msgid ON messages (msgid) WHERE msgid <> '';
 
@@ -44,4 +39,3 @@ CREATE TABLE message_results (
 -- +goose Down
 DROP TABLE message_results;
 DROP TABLE messages;
-DROP TABLE message_cursor;
