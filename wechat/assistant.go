@@ -83,7 +83,7 @@ type VisitMessage struct {
 var visitTimeRE = regexp.MustCompile(`^\d{4}-\d{2}-\d{2} \d{2}:\d{2}(-\d{2}:\d{2})?$`)
 
 func badVisit(detail string) error {
-	return &hospital.Error{Kind: hospital.Invalid, Op: "wechat.VisitMessage", Code: "bad_visit", Detail: detail}
+	return invalid("wechat.VisitMessage", "bad_visit", detail)
 }
 
 // Validate returns Invalid with code bad_visit; the detail names the field and

@@ -111,7 +111,7 @@ type AgentMessage struct {
 var ErrTooMany = &hospital.Error{Kind: hospital.Rejected, Code: "45047"}
 
 func badMessage(detail string) error {
-	return &hospital.Error{Kind: hospital.Invalid, Op: "wechat.CustomerMessage", Code: "bad_message", Detail: detail}
+	return invalid("wechat.CustomerMessage", "bad_message", detail)
 }
 
 // required is the error of the first field that is empty, nil for none. Pairs

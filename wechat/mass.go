@@ -56,7 +56,7 @@ type MassVideo struct {
 }
 
 func badMass(detail string) error {
-	return &hospital.Error{Kind: hospital.Invalid, Op: "wechat.Mass", Code: "bad_mass", Detail: detail}
+	return invalid("wechat.Mass", "bad_mass", detail)
 }
 
 // Validate implements [MassContent].

@@ -6,8 +6,6 @@ import (
 	"regexp"
 	"strconv"
 	"unicode/utf8"
-
-	"github.com/wxhospital/hospital"
 )
 
 const (
@@ -44,7 +42,7 @@ type OneTimeAsk struct {
 }
 
 func badOneTime(detail string) error {
-	return &hospital.Error{Kind: hospital.Invalid, Op: "wechat.OneTime", Code: "bad_one_time", Detail: detail}
+	return invalid("wechat.OneTime", "bad_one_time", detail)
 }
 
 // Validate returns Invalid with code bad_one_time; the detail names the field.

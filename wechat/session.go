@@ -7,8 +7,6 @@ import (
 	"time"
 
 	"github.com/tidwall/gjson"
-
-	"github.com/wxhospital/hospital"
 )
 
 const (
@@ -36,7 +34,7 @@ func (s AgentSession) Validate() error {
 }
 
 func badSession(detail string) error {
-	return &hospital.Error{Kind: hospital.Invalid, Op: "wechat.Session", Code: "bad_session", Detail: detail}
+	return invalid("wechat.Session", "bad_session", detail)
 }
 
 // CreateSession lets an agent, who must be at the desk, talk to a user. Where

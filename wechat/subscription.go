@@ -8,8 +8,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/tidwall/gjson"
-
-	"github.com/wxhospital/hospital"
 )
 
 // The limits of a subscription template.
@@ -86,7 +84,7 @@ type SubscriptionTemplate struct {
 }
 
 func badSubscription(detail string) error {
-	return &hospital.Error{Kind: hospital.Invalid, Op: "wechat.Subscription", Code: "bad_subscription", Detail: detail}
+	return invalid("wechat.Subscription", "bad_subscription", detail)
 }
 
 // Validate returns Invalid with code bad_subscription; the detail names the

@@ -7,8 +7,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/tidwall/gjson"
-
-	"github.com/wxhospital/hospital"
 )
 
 const (
@@ -47,7 +45,7 @@ type Industry struct{ First, Second string }
 type Industries struct{ Primary, Secondary Industry }
 
 func badTemplate(detail string) error {
-	return &hospital.Error{Kind: hospital.Invalid, Op: "wechat.Template", Code: "bad_template", Detail: detail}
+	return invalid("wechat.Template", "bad_template", detail)
 }
 
 // Validate returns Invalid with code bad_template; the detail names the field.
