@@ -26,11 +26,19 @@
 // a phone would show them. What the documentation leaves open is decided for the
 // stricter side and said so in the comment.
 //
+// # What it pushes
+//
+// Whatever a person does on the phone is a verb of [Follower]: follow, say, scan,
+// tap, send a picture, choose a place. [Follower.Push] and [Platform.Push] carry
+// any other [Event], and functions such as [KfCreateSession] or [VerifyExpired]
+// make those that the platform is known to send.
+//
 // # What goes wrong
 //
 // [Platform.Break] sets switches: busy, a server error, a dead or slow line, an
 // answer lost after the effect, half an answer, a web page. [Platform.Revoke]
-// and [Platform.Spoil] are what another system does to the token.
+// and [Platform.Spoil] are what another system does to the token,
+// [Platform.Rotate] is what a person does to the secrets in the console.
 //
 // # Over HTTP
 //

@@ -130,3 +130,36 @@ func ExampleFollower() {
 	// {"errcode":0,"errmsg":"ok","msgid":3000000000000000001}
 	// 预约成功通知 [{就诊人 thing1 陈素心} {就诊时间 time2 2026年11月24日 08:30}]
 }
+
+func ExampleFollower_Push() {
+	p, err := wechattest.New(wechattest.Config{Mode: wechat.Plain, Format: wechat.JSON})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer p.Close() //nolint:errcheck // a platform in memory
+	ours := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		push, err := io.ReadAll(r.Body)
+		if _, after, found := strings.Cut(string(push), `"Event":`); err == nil && found {
+			fmt.Println(after)
+		}
+		_, _ = io.WriteString(w, "success")
+	}))
+	defer ours.Close()
+	if err := p.SetCallback(ours.URL); err != nil {
+		fmt.Println(err)
+		return
+	}
+	f, err := p.Join("陈素心")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(f.Push(context.Background(), wechattest.KfCreateSession("test1@hospital")))
+	fmt.Println(p.Push(context.Background(), wechattest.AnnualRenew(time.Unix(1442401156, 0))))
+	// Output:
+	// "kf_create_session","KfAccount":"test1@hospital"}
+	// <nil>
+	// "annual_renew","ExpiredTime":1442401156}
+	// <nil>
+}
