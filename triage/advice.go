@@ -63,6 +63,8 @@ type Check struct {
 type Choice struct {
 	Department Department // as this hospital has it
 	Standard   string     // the standard department it stands for
+	For        string     // the name of that one when another department takes over, otherwise ""
+	Absent     bool       // the hospital has neither Department nor one that takes over: send the patient elsewhere
 	Share      int        // percent of what all departments have
 	Reasons    []Reason
 }
@@ -143,12 +145,17 @@ func (v *verdict) choices(order []ranked) []Choice {
 		if len(out) >= most || len(out) >= least && x.share < 1 {
 			break
 		}
-		local := v.set.departments[v.set.landing[x.department]]
-		if i := slices.IndexFunc(out, func(c Choice) bool { return c.Department.ID == local.ID }); i >= 0 {
+		meant, at := v.set.departments[x.department], v.set.landing[x.department]
+		choice := Choice{Department: meant, Standard: meant.ID, Absent: at < 0, Share: x.share}
+		if at >= 0 && at != x.department {
+			choice.Department, choice.For = v.set.departments[at], meant.Name
+		}
+		if i := slices.IndexFunc(out, func(c Choice) bool { return c.Department.ID == choice.Department.ID }); i >= 0 {
 			out[i].Share += x.share
 			continue
 		}
-		out = append(out, Choice{local, v.set.departments[x.department].ID, x.share, v.because(x.department)})
+		choice.Reasons = v.because(x.department)
+		out = append(out, choice)
 	}
 	return out
 }

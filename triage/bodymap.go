@@ -1,6 +1,11 @@
 package triage
 
-import "slices"
+import (
+	"hash/fnv"
+	"slices"
+	"strconv"
+	"strings"
+)
 
 // Side (正面/背面) is the side of the figure a part is shown on.
 type Side string
@@ -27,6 +32,7 @@ type BodyPart struct {
 
 // PartSymptom is what can be ticked at a part.
 type PartSymptom struct {
+	ID   string // stands for it in a page's form; the same in every set that has it
 	Name string
 	Sex  Sex
 	Age  string // "any", "child" or "adult"
@@ -54,7 +60,12 @@ func (s *Set) loadBodyMap(l *layers) {
 		}
 		items := e.r.array(f["symptoms"])
 		for i := range items {
-			part.Symptoms = append(part.Symptoms, s.partSymptom(e.r, &items[i]))
+			x := s.partSymptom(e.r, &items[i])
+			x.ID = symptomID(part.ID, x)
+			if slices.ContainsFunc(part.Symptoms, func(old PartSymptom) bool { return old.ID == x.ID && old.Name != x.Name }) {
+				e.r.problem(&items[i], "symptom %s: its id %s is taken, give it another name", x.Name, x.ID)
+			}
+			part.Symptoms = append(part.Symptoms, x)
 		}
 		s.partIndex[e.name] = len(s.parts)
 		s.parts = append(s.parts, part)
@@ -75,6 +86,38 @@ func (s *Set) partSymptom(r *reader, n *node) PartSymptom {
 		x.weights = append(x.weights, weight{w.department, w.points * partWeight})
 	}
 	return x
+}
+
+// symptomID names a symptom of a part by what it is called, not by its place: a
+// page that was made under one set is answered under the next.
+func symptomID(part string, x PartSymptom) string {
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(x.Name)) // a hash never fails
+	return part + "-" + strconv.FormatUint(uint64(h.Sum32()), 36)
+}
+
+// Ticked returns the part and the symptom with an id of a page's form.
+func (s *Set) Ticked(id string) (BodyPart, PartSymptom, bool) {
+	of, _, _ := strings.Cut(id, "-")
+	at, ok := s.partIndex[of]
+	if !ok {
+		return BodyPart{}, PartSymptom{}, false
+	}
+	part := s.parts[at]
+	i := slices.IndexFunc(part.Symptoms, func(x PartSymptom) bool { return x.ID == id })
+	if i < 0 {
+		return BodyPart{}, PartSymptom{}, false
+	}
+	return part, part.Symptoms[i], true
+}
+
+// Called returns the name under which the lexicon keeps what people say:
+// 拉肚子 is called 腹泻.
+func (s *Set) Called(saying string) (string, bool) {
+	if at := s.symptomNamed(saying); at >= 0 {
+		return s.symptoms[at].name, true
+	}
+	return "", false
 }
 
 // fits reports whether something for sex and age group meets a person.

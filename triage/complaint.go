@@ -2,6 +2,7 @@ package triage
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/wxhospital/hospital"
@@ -99,6 +100,15 @@ func (c *Complaint) text(s *Set) string {
 		return c.Text
 	}
 	var b strings.Builder
+	if len(c.Parts) > 1 { // each symptom with the part it was ticked at
+		for _, name := range c.Symptoms {
+			b.WriteString(s.ticked(c.Parts, name) + "，")
+		}
+		if len(c.Symptoms) > 0 {
+			b.WriteString("。" + c.Text)
+			return b.String()
+		}
+	}
 	prefix := ""
 	for _, id := range c.Parts {
 		part, _ := s.Part(id)
@@ -117,4 +127,19 @@ func (c *Complaint) text(s *Set) string {
 		b.WriteString("。" + c.Text)
 	}
 	return b.String()
+}
+
+// ticked is a symptom with the one of the parts that offers it before it.
+func (s *Set) ticked(parts []string, name string) string {
+	for _, id := range parts {
+		part, _ := s.Part(id)
+		if !slices.ContainsFunc(part.Symptoms, func(x PartSymptom) bool { return x.Name == name }) {
+			continue
+		}
+		if strings.HasPrefix(name, part.Name) {
+			return name
+		}
+		return part.Name + name
+	}
+	return name
 }

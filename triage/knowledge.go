@@ -86,6 +86,8 @@ type source struct {
 	prefix string // "overlay/" in problems
 	kind   string
 	needed bool
+	given  *node // of a bundle, instead of a file
+	text   []byte
 }
 
 // parsed is what became of a source.
@@ -97,14 +99,19 @@ type parsed struct {
 	problem *Problem
 }
 
-func readLayers(base, overlay fs.FS) *layers {
+func readLayers(base fs.FS, over Overlay) *layers {
 	var sources []source
+	l := &layers{documents: map[string][]document{}}
+	bundle := l.open(over.Bundle)
 	for _, kind := range kinds() {
 		if kind != kindHospital {
-			sources = append(sources, source{base, "", kind, true})
+			sources = append(sources, source{from: base, kind: kind, needed: true})
 		}
-		if overlay != nil {
-			sources = append(sources, source{overlay, "overlay/", kind, false})
+		if over.Files != nil {
+			sources = append(sources, source{from: over.Files, prefix: overlayPrefix, kind: kind})
+		}
+		if given, ok := bundle[kind]; ok {
+			sources = append(sources, source{prefix: overlayPrefix, kind: kind, given: given, text: over.Bundle})
 		}
 	}
 	results := make([]parsed, len(sources)) // the lexicon and the red flags are most of the work: side by side
@@ -113,7 +120,6 @@ func readLayers(base, overlay fs.FS) *layers {
 		wait.Go(func() { results[i] = from.read() })
 	}
 	wait.Wait()
-	l := &layers{documents: map[string][]document{}}
 	sum := sha256.New()
 	for i, p := range results {
 		switch {
@@ -126,8 +132,11 @@ func readLayers(base, overlay fs.FS) *layers {
 			l.documents[sources[i].kind] = append(l.documents[sources[i].kind], document{p.name, p.root})
 		}
 	}
-	if overlay != nil {
-		l.refuseStrangers(overlay)
+	for _, d := range over.House {
+		_, _ = fmt.Fprintf(sum, "%q %q %q\n", d.ID, d.Campus, d.Name)
+	}
+	if over.Files != nil {
+		l.refuseStrangers(over.Files)
 	}
 	l.hash = hex.EncodeToString(sum.Sum(nil))
 	return l
@@ -144,13 +153,17 @@ func (l *layers) refuseStrangers(overlay fs.FS) {
 	for _, entry := range entries {
 		name := entry.Name()
 		if len(name) < 6 || name[len(name)-5:] != ".json" || !slices.Contains(known, name[:len(name)-5]) {
-			l.problems = append(l.problems, Problem{"overlay/" + name, 0, "is no knowledge file"})
+			l.problems = append(l.problems, Problem{overlayPrefix + name, 0, "is no knowledge file"})
 		}
 	}
 }
 
 func (s source) read() parsed {
 	p := parsed{name: s.prefix + s.kind + ".json"}
+	if s.given != nil {
+		p.root, p.data = *s.given, s.text
+		return p
+	}
 	data, err := readFile(s.from, s.kind+".json")
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && !s.needed:
@@ -165,11 +178,17 @@ func (s source) read() parsed {
 	if err == nil {
 		return p
 	}
-	p.problem = &Problem{p.name, 0, err.Error()}
-	if at, ok := errors.AsType[*lineError](err); ok {
-		p.problem = &Problem{p.name, int(at.line), at.reason}
-	}
+	problem := problemOf(p.name, err)
+	p.problem = &problem
 	return p
+}
+
+// problemOf is a fault of the syntax with its line.
+func problemOf(file string, err error) Problem {
+	if at, ok := errors.AsType[*lineError](err); ok {
+		return Problem{file, int(at.line), at.reason}
+	}
+	return Problem{file, 0, err.Error()}
 }
 
 func readFile(from fs.FS, name string) (data []byte, err error) {

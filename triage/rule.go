@@ -48,7 +48,7 @@ func (s *Set) loadRules(l *layers) {
 		x := rule{
 			id: e.name, priority: e.r.number(f["priority"], 0, 1000), when: s.condition(e.r, e.node, f["when"]),
 			add: s.optional(e.r, f["add"]), first: -1, why: e.r.must(e.node, f["why"], "why"),
-			house: strings.HasPrefix(e.r.file, "overlay/"), file: e.r.file, line: int(e.node.line),
+			house: strings.HasPrefix(e.r.file, overlayPrefix), file: e.r.file, line: int(e.node.line),
 		}
 		if f["first"] != nil {
 			id := e.r.text(f["first"])

@@ -33,7 +33,7 @@ type Set struct {
 	departments []Department
 	index       map[string]int // standard id → position
 	base        []int          // points before any evidence
-	landing     []int          // where each standard department's patients go; -1 nowhere
+	landing     []int          // where each standard department's patients go; -1 to another hospital
 
 	normal       normaliser
 	language     *language
@@ -102,11 +102,12 @@ type inner struct {
 // Load compiles the shipped set with overlay on top, nil for none. It refuses
 // with [ErrKnowledge] and the [Problems]. A set that loads may still deserve a
 // look: see [Set.Lint].
-func Load(overlay fs.FS) (*Set, error) { return load(Shipped(), overlay) }
+func Load(overlay fs.FS) (*Set, error) { return Overlay{Files: overlay}.Load() }
 
-func load(base, overlay fs.FS) (*Set, error) {
+// Load compiles the shipped set with the overlay on top, as [Load] does.
+func (o Overlay) Load() (*Set, error) {
 	const op = "triage.Load"
-	l := readLayers(base, overlay)
+	l := readLayers(Shipped(), o)
 	if len(l.problems) > 0 {
 		return nil, refusal(op, l.problems)
 	}
@@ -124,7 +125,7 @@ func load(base, overlay fs.FS) (*Set, error) {
 		s.loadQuestions(l)
 		s.loadRedFlags(l)
 		s.loadFigure(l)
-		s.loadHospital(l)
+		s.loadHospital(l, o.House)
 	}
 	if len(l.problems) > 0 {
 		return nil, refusal(op, l.problems)

@@ -231,7 +231,7 @@ func TestAHousesDepartmentsAndRulesComeFirst(t *testing.T) {
 	}))
 	require.NoError(t, err)
 	require.Empty(t, set.Lint())
-	require.Equal(t, "2026.11.1+house-1", set.Version())
+	require.Equal(t, "2026.11.2+house-1", set.Version())
 
 	cough := advise(t, set, triage.Complaint{Text: "咳嗽咳痰半个月", Age: triage.AgeYears(50)})
 	require.Equal(t, "肺病科", cough.Departments[0].Department.Name)
