@@ -56,7 +56,7 @@ type Config struct {
 	Pushes wechat.CallbackConfig
 	Pay    *wechatpay.Channel // required
 	Texter Texter             // required: without a code nobody can bind
-	Triage Triage             // nil: 智能导诊 sends to the list of departments
+	Triage *Triage            // nil: 智能导诊 sends to the list of departments
 
 	Messages Messages // how patients are told what happened; zero: in the app only
 	// PollEvery is how often the HIS is asked for new bills and changed records
@@ -73,6 +73,15 @@ type Config struct {
 	Now    func() time.Time // the business clock; required
 	Wall   func() time.Time // of sessions and codes; default time.Now
 	Logger *slog.Logger     // nil discards
+}
+
+// Triage turns 智能导诊 on. It recommends a department, never a diagnosis; the
+// hospital's clinicians review its knowledge before patients see its answers.
+type Triage struct {
+	// Knowledge is the hospital's own files over the shipped knowledge, below
+	// what the staff publish; nil for none. Which departments the hospital has is
+	// asked at the HIS.
+	Knowledge fs.FS
 }
 
 func badConfig(detail string) error {

@@ -19,6 +19,7 @@ import (
 	"github.com/wxhospital/hospital/payment/paymentsql"
 	"github.com/wxhospital/hospital/refserver/internal/account"
 	"github.com/wxhospital/hospital/refserver/internal/bill"
+	"github.com/wxhospital/hospital/refserver/internal/guide"
 	"github.com/wxhospital/hospital/refserver/internal/message"
 	"github.com/wxhospital/hospital/refserver/internal/page"
 	"github.com/wxhospital/hospital/refserver/internal/staff"
@@ -43,6 +44,7 @@ type Server struct {
 	bills    *bill.Desk // nil when the HIS offers no bills
 	accounts *account.Store
 	gate     *hospital.Gate
+	guide    *guide.Desk // nil when triage is off
 	staff    *staff.Desk
 	jobs     *sqldb.Jobs
 	watcher  *watch.Watcher
@@ -65,7 +67,7 @@ func New(ctx context.Context, config Config) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{config: config, base: base, secure: base.Scheme == "https", catalog: newCatalog(config.HIS, config.Now, config.Wall)}
-	for _, step := range []func(context.Context) error{s.openDesk, s.openAccounts, s.openMessages, s.openStaff, s.openPages} {
+	for _, step := range []func(context.Context) error{s.openDesk, s.openAccounts, s.openMessages, s.openTriage, s.openStaff, s.openPages} {
 		if err := step(ctx); err != nil {
 			return nil, err
 		}

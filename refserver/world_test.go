@@ -106,6 +106,7 @@ type world struct {
 	texts     *texts
 	watch     *leaktest.Watch // of everything that the servers say
 	bookings  *bookingsql.Store
+	db        *sqldb.DB
 	servers   []*refserver.Server
 	processes *processes // nil: the servers are in this process and do what is due
 	site      string     // where patients go, with the prefix
@@ -197,9 +198,10 @@ func (w *world) wire(tap func(side string, far http.Handler) http.Handler) wirin
 func (w *world) add(db *sqldb.DB) *refserver.Server {
 	w.Helper()
 	server := newServer(w.T, w.wires, refserver.Config{
-		DB: db, Texter: w.texts, Now: w.clock.Now, Wall: w.wall.Now, Logger: w.watch.Logger(),
+		DB: db, Texter: w.texts, Now: w.clock.Now, Wall: w.wall.Now, Logger: w.watch.Logger(), Triage: &refserver.Triage{},
 	})
 	if w.bookings == nil {
+		w.db = db
 		var err error
 		w.bookings, err = bookingsql.New(w.Context(), db)
 		require.NoError(w, err)

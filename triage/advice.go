@@ -126,7 +126,7 @@ func (a *Advice) alarm(all []raised) {
 				continue
 			}
 			f := x.flag
-			e := Emergency{f.id, f.name, f.level, f.advice, f.action, f.hotline, f.gentle, x.phrases, f.sources}
+			e := f.emergency(x.phrases)
 			if x.lowered {
 				a.Checks = append(a.Checks, Check{f.id, f.ask, e, strings.Join(x.phrases, "、")})
 			} else {

@@ -227,3 +227,18 @@ func alarmGroup(r *reader, n *node, a *alarms, named map[string][]string) int {
 	}
 	return a.group(strings.Join(words, " "), phrases)
 }
+
+// Flag is a red flag as it is shown when it was met: what a [Check] becomes when
+// it is answered with yes.
+func (s *Set) Flag(id string) (Emergency, bool) {
+	i := slices.IndexFunc(s.flags, func(f flag) bool { return f.id == id })
+	if i < 0 {
+		return Emergency{}, false
+	}
+	return s.flags[i].emergency(nil), true
+}
+
+// emergency is the flag as the phrases raised it.
+func (f *flag) emergency(phrases []string) Emergency {
+	return Emergency{f.id, f.name, f.level, f.advice, f.action, f.hotline, f.gentle, phrases, f.sources}
+}

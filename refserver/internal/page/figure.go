@@ -3,6 +3,7 @@ package page
 import (
 	"fmt"
 	"html/template"
+	"slices"
 	"strings"
 )
 
@@ -145,7 +146,7 @@ func (b build) regions(side Side) []region {
 	}
 	if side == Back {
 		waist := upper - 14
-		return append(limbs("thigh-back", "knee-back", "calf"),
+		return append(limbs("thigh-back", "knee", "calf"),
 			region{"shoulder-back", shoulder}, region{"nape", neckPath}, region{"head-back", headPath},
 			region{"upper-back", shape(func(p *pen) {
 				p.path(1, "M", b.neckW+10, neck+4, "C", b.chestW-4, neck+8, b.chestW, neck+22, b.chestW, neck+42,
@@ -174,16 +175,31 @@ func (b build) regions(side Side) []region {
 		})})
 }
 
-// drawFigure is the body as links. The labels beside it are the primary
-// targets, so the picture is hidden from assistive technology and the tab key.
-func (p *Pages) drawFigure(f Figure) template.HTML {
+// drawFigure is the body as links, one a region of the knowledge. The labels
+// beside it are the primary targets, so the picture is hidden from assistive
+// technology and the tab key. A shape that the knowledge does not name is drawn
+// and leads nowhere.
+func (p *Pages) drawFigure(f Figure, regions []Region) template.HTML {
 	f = f.orDefault()
 	var b strings.Builder
 	b.WriteString(`<svg class="figure" viewBox="66 8 228 560" aria-hidden="true" focusable="false">`)
 	for _, r := range buildOf(f).regions(f.Side) {
+		if !slices.ContainsFunc(regions, func(x Region) bool { return x.Key == r.key }) {
+			fmt.Fprintf(&b, `<path d="%s"/>`, r.d)
+			continue
+		}
 		fmt.Fprintf(&b, `<a href="%s" tabindex="-1" data-part="%s"><path d="%s"/></a>`,
 			template.HTMLEscapeString(p.links.TriagePart(r.key, f)), r.key, r.d)
 	}
 	b.WriteString(`</svg>`)
 	return template.HTML(b.String()) //nolint:gosec // keys and numbers of this file, and an escaped path
+}
+
+// Shapes are the keys of the shapes that the figure has on a side.
+func Shapes(f Figure) (keys []string) {
+	f = f.orDefault()
+	for _, r := range buildOf(f).regions(f.Side) {
+		keys = append(keys, r.key)
+	}
+	return keys
 }

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/wxhospital/hospital"
+	"github.com/wxhospital/hospital/triage"
 )
 
 // Fixture is one page in one state, filled with invented people.
@@ -17,6 +18,10 @@ type Fixture struct {
 func Fixtures() []Fixture { return fixtures() }
 
 func fixtures() []Fixture {
+	knowledge, err := triage.Load(nil)
+	if err != nil {
+		panic("page: the shipped knowledge is tested: " + err.Error())
+	}
 	today := hospital.DateOf(time.Date(2026, 11, 25, 12, 0, 0, 0, hospital.CST))
 	at := func(day, hour, minute int) time.Time { return today.AddDays(day).At(hour, minute) }
 	room := hospital.Room{Building: "门诊楼", Floor: "3 楼", Name: "305 诊室"}
@@ -59,7 +64,7 @@ func fixtures() []Fixture {
 		{ID: "5", Start: at(1, 10, 0), End: at(1, 10, 30), Left: hospital.Unlimited, Busy: BusyLow},
 		{ID: "6", Start: at(1, 7, 30), End: at(1, 8, 0), Left: 2, Capacity: 5, Over: true},
 	}
-	figure := func(sex Sex, age Age, side Side) Figure { return Figure{sex, age, side} }
+	figure := func(sex Sex, age Age, side Side) Figure { return Figure{Sex: sex, Age: age, Side: side} }
 	visit := func(s TodayState) TodayVisit {
 		return TodayVisit{
 			State: s, Appointment: "a1", Order: "o1", Patient: "王*芳", Department: "脾胃病科", Doctor: "周文明",
@@ -128,23 +133,47 @@ func fixtures() []Fixture {
 		figure(Male, Adult, Front), figure(Male, Adult, Back), figure(Female, Adult, Front), figure(Female, Adult, Back),
 		figure(Male, Child, Front), figure(Male, Child, Back),
 	} {
-		add("triage-"+string(f.Sex)+"-"+string(f.Age)+"-"+string(f.Side), TriageEntry{Figure: f})
+		add("triage-"+string(f.Sex)+"-"+string(f.Age)+"-"+string(f.Side), EntryOf(knowledge, f))
 	}
-	add("triage-found", TriageEntry{Query: "wt", Hits: []Symptom{{ID: "1", Name: "胃痛", Part: "upper-abdomen"}}})
-	add("triage-nothing", TriageEntry{Query: "xyz"})
+	entry := EntryOf(knowledge, figure(Female, Child, Front))
+	entry.Query, entry.Hits = "wt", []TriageHit{{"胃痛", "上腹部", "upper-abdomen", Figure{Picked: []string{"UABD-1"}}}}
+	add("triage-found", entry)
+	entry.Hits, entry.Figure.Picked, entry.Picked = nil, []string{"UABD-1"}, []string{"胃痛"}
+	add("triage-nothing", entry)
+	entry.Fields = Fields{Values: map[string]string{"text": "肚子疼", "sex": "f", "old": "八"}, Errors: map[string]string{"": "请检查年龄", "old": "请写数字和单位，如 8 个月"}}
+	add("triage-say-wrong", entry)
 	groups := []SymptomGroup{
-		{"正中（胃脘）", []Symptom{{ID: "1", Name: "胃痛", Checked: true}, {ID: "2", Name: "反酸烧心"}, {ID: "3", Name: "饭后饱胀"}, {ID: "4", Name: "恶心呕吐"}}},
-		{"右上", []Symptom{{ID: "5", Name: "右上腹胀痛"}, {ID: "6", Name: "皮肤眼睛发黄"}}},
+		{"正中（胃脘）", true, []Symptom{{"1", "胃痛", true}, {"2", "反酸烧心", false}, {"3", "饭后饱胀", false}, {"4", "恶心呕吐", false}}, []Symptom{{"7", "嗳气", false}}},
+		{"右上", false, []Symptom{{"5", "右上腹胀痛", false}, {"6", "皮肤眼睛发黄", false}}, nil},
 	}
 	add("triage-part", TriagePart{Part: "upper-abdomen", Label: "上腹部", Groups: groups})
-	add("triage-part-problem", TriagePart{Figure: figure(Male, Child, Front), Part: "upper-abdomen", Label: "上腹部", Groups: groups, Problem: "请至少选择一项"})
-	add("triage-result", TriageResult{Part: "upper-abdomen", Chosen: []string{"胃痛", "反酸烧心"}, Advice: []Advice{
-		{Department: "PWB", Name: "脾胃病科", Location: "门诊楼 3 楼", Reasons: []string{"“胃痛”多由脾胃病科诊治", "“反酸烧心”多由脾胃病科诊治"}, Next: today.AddDays(1), Left: 12, Doctors: doctors},
-		{Name: "普外科", Reasons: []string{"疼痛持续或加重时需要排除外科情况"}},
-	}})
-	add("triage-result-none", TriageResult{})
-	add("triage-emergency", TriageEmergency{Call120: true, Reasons: []string{"胸痛并向左肩放射"}})
-	add("triage-emergency-go", TriageEmergency{})
+	add("triage-part-woman", TriagePart{Figure: figure(Female, Adult, Front), Part: "upper-abdomen", Label: "上腹部", Groups: groups, Others: []Symptom{{"9", "膝痛", true}}})
+	add("triage-part-problem", TriagePart{
+		Figure: figure(Male, Child, Front), Part: "upper-abdomen", Label: "上腹部", Groups: groups,
+		Fields: Fields{Values: map[string]string{"old": "三", "days": "7"}, Errors: map[string]string{"": "请检查填写的内容", "old": "请写数字和单位，如 8 个月"}},
+	})
+	retold := Retold{Fields: []Hidden{{"sex", "f"}, {"s", "UABD-1"}}}
+	said := Retold{Post: true, Fields: []Hidden{{"text", "胃痛三天"}}}
+	advice := []Advice{
+		{
+			Department: "PWB", Name: "脾胃病科", Location: "门诊楼 3 楼", Share: 82, Reasons: []string{"“胃痛” → 上腹痛（词库）", "反酸（人体图·上腹部）"},
+			Next: today.AddDays(1), Left: 12, Clinics: schedules[:2],
+		},
+		{Department: "GU", Name: "骨伤科", For: "疼痛科", Share: 9},
+		{Name: "眼科", Absent: true, Share: 5},
+	}
+	add("triage-result", TriageResult{Part: "upper-abdomen", Chosen: []string{"胃痛", "反酸烧心"}, Advice: advice, Retold: retold})
+	add("triage-result-unsure", TriageResult{
+		Heard: []string{"胃痛", "没有发热"}, Notes: []string{"所选性别与描述不一致，请确认"}, Checks: []TriageCheck{{"RF01", "现在还有压榨样的胸痛吗？"}}, Unsure: true,
+		FollowUp: FollowUp{"肚子疼在哪里、怎样疼？", []FollowOption{{"belly.0", "右上腹，吃油腻后加重"}, {"belly.1", "说不清"}}}, Advice: advice[:2], Retold: said,
+	})
+	add("triage-result-asked", TriageResult{Unsure: true, FollowUp: FollowUp{"头晕是哪一种？", []FollowOption{{"dizzy.0", "天旋地转"}, {"dizzy.1", "昏沉"}}}, Advice: advice[1:2], Retold: retold})
+	add("triage-result-none", TriageResult{Nothing: true, Unsure: true, Advice: []Advice{{Name: "急诊科", Emergency: true}, {Name: "普通内科"}}, Retold: said})
+	chest := Alarm{"胸痛并向左肩放射", "立即停止活动，坐下或半躺，不要自己开车。", "拨打 120", ""}
+	add("triage-emergency", TriageEmergency{Call120: true, Alarms: []Alarm{chest}, Retold: said})
+	add("triage-emergency-go", TriageEmergency{Alarms: []Alarm{{"误服药物", "带上药瓶。", "到急诊", "120"}}, Retold: retold})
+	add("triage-emergency-any", TriageEmergency{Call120: true})
+	add("triage-emergency-gentle", TriageEmergency{Call120: true, Gentle: true, Alarms: []Alarm{{"有伤害自己的想法", "请把药和刀收走，身边留人。", "拨打 12356", "12356"}}, Retold: said})
 	deps := []DepartmentGroup{
 		{"中医内科", []DepartmentRow{{"PWB", "脾胃病科", "门诊楼 3 楼", 28, true}, {"FEI", "肺病科", "门诊楼 3 楼", hospital.Unlimited, true}}},
 		{"外科", []DepartmentRow{{ID: "GU", Name: "骨伤科"}}},

@@ -43,6 +43,11 @@ func (l Links) TriageResult() string { return l.to("triage", "result") }
 // TriageEmergency is a path of the patient's side.
 func (l Links) TriageEmergency() string { return l.to("triage", "emergency") }
 
+// TriageAlarm is the emergency page of one red flag.
+func (l Links) TriageAlarm(flag string) string {
+	return l.TriageEmergency() + "?" + url.Values{"flag": {flag}}.Encode()
+}
+
 // Departments is a path of the patient's side.
 func (l Links) Departments() string { return l.to("departments") }
 
@@ -168,7 +173,11 @@ func (l Links) Asset(name string) string { return l.to("assets", name) }
 
 func (f Figure) query() string {
 	f = f.orDefault()
-	return "?" + url.Values{"sex": {string(f.Sex)}, "age": {string(f.Age)}, "view": {string(f.Side)}}.Encode()
+	q := url.Values{"sex": {string(f.Sex)}, "age": {string(f.Age)}, "view": {string(f.Side)}}
+	if len(f.Picked) > 0 {
+		q["s"] = f.Picked
+	}
+	return "?" + q.Encode()
 }
 
 // orDefault reads what a URL said: what it does not know is the default.

@@ -91,10 +91,11 @@ func New(c Config) (*Pages, error) {
 	if p.assets, err = readAssets(files, colors); err != nil {
 		return nil, err
 	}
-	if p.templates, err = p.parse(files); err != nil {
+	all := fixtures()
+	if p.templates, err = p.parse(files, all); err != nil {
 		return nil, err
 	}
-	return p, p.try()
+	return p, p.try(all)
 }
 
 func (h Hospital) check() error {
@@ -114,7 +115,7 @@ func invalid(code, detail string, err error) error {
 }
 
 // parse reads the layout and the shared parts once and each page on top.
-func (p *Pages) parse(files fs.FS) (map[string]*template.Template, error) {
+func (p *Pages) parse(files fs.FS, fixtures []Fixture) (map[string]*template.Template, error) {
 	base := template.New("layout.html").Option("missingkey=error").Funcs(p.words())
 	for _, name := range []string{"layout.html", "parts.html"} {
 		if err := parseInto(base, files, name); err != nil {
@@ -122,7 +123,7 @@ func (p *Pages) parse(files fs.FS) (map[string]*template.Template, error) {
 		}
 	}
 	all := map[string]*template.Template{}
-	for _, v := range fixtures() {
+	for _, v := range fixtures {
 		name := v.View.file()
 		if all[name] != nil {
 			continue
@@ -154,8 +155,8 @@ func parseInto(t *template.Template, files fs.FS, name string) error {
 }
 
 // try executes every page with every fixture.
-func (p *Pages) try() error {
-	for _, f := range fixtures() {
+func (p *Pages) try(fixtures []Fixture) error {
+	for _, f := range fixtures {
 		for _, care := range []bool{false, true} {
 			frame := f.Frame
 			frame.Care = care

@@ -16,6 +16,7 @@ import (
 
 	"github.com/wxhospital/hospital"
 	"github.com/wxhospital/hospital/refserver/internal/page"
+	"github.com/wxhospital/hospital/triage"
 )
 
 func config() page.Config {
@@ -205,4 +206,46 @@ func TestLinksKeepThePrefixAndEscapeIDs(t *testing.T) {
 	require.Equal(t, "/hospital/", l.Home())
 	require.Equal(t, "/hospital/appointments/a%2Fb/cancel", l.Cancel("a/b"))
 	require.Equal(t, "/hospital/triage/head?age=adult&sex=m&view=front", l.TriagePart("head", page.Figure{}))
+}
+
+// TestTheFigureAndTheKnowledgeAreOneMap: each shape is a region of the
+// knowledge, each region has a shape, and every part of the body is reached by
+// one of them or by a chip.
+func TestTheFigureAndTheKnowledgeAreOneMap(t *testing.T) {
+	t.Parallel()
+	set, err := triage.Load(nil)
+	require.NoError(t, err)
+	reached, regions := map[string]bool{}, map[string]bool{}
+	for _, sex := range []page.Sex{page.Male, page.Female} {
+		for _, age := range []page.Age{page.Adult, page.Child} {
+			for _, side := range []page.Side{page.Front, page.Back} {
+				f := page.Figure{Sex: sex, Age: age, Side: side}
+				entry := page.EntryOf(set, f)
+				var keys []string
+				for _, r := range entry.Regions {
+					keys = append(keys, r.Key)
+					regions[string(side)+"/"+r.Key] = true
+					found, ok := set.Region(f.View(), r.Key)
+					require.True(t, ok)
+					for _, id := range found.Parts {
+						reached[id] = true
+					}
+				}
+				require.ElementsMatch(t, keys, page.Shapes(f), "%v", f)
+				who, child := f.Person()
+				for _, c := range set.Chips(who, child) {
+					for _, id := range c.Parts {
+						reached[id] = true
+					}
+				}
+			}
+		}
+	}
+	require.Len(t, regions, 25)
+	for _, part := range []string{"URIN", "PREG", "WHOLE", "MIND", "CHILD"} {
+		p, ok := set.Part(part)
+		require.True(t, ok)
+		require.Equal(t, triage.NoSide, p.Side)
+	}
+	require.Len(t, reached, 33)
 }

@@ -1,52 +1,39 @@
 package page
 
-// Part is one region a patient can point at. Key is in the path of
-// Links.TriagePart; whoever knows the symptoms maps it to them.
-type Part struct {
-	Key   string
-	Label string
+import "github.com/wxhospital/hospital/triage"
+
+// Person is for whom the figure stands, in the words of the knowledge.
+func (f Figure) Person() (sex triage.Sex, child bool) {
+	if f.Sex == Female {
+		return triage.Female, f.Age == Child
+	}
+	return triage.Male, f.Age == Child
 }
 
-// Parts are the regions of the figure's side, from head to foot.
-func Parts(s Side) []Part {
-	if s == Back {
-		return []Part{
-			{"head-back", "头后部"},
-			{"nape", "颈项部"},
-			{"shoulder-back", "肩胛部"},
-			{"upper-back", "背部"},
-			{"lower-back", "腰部"},
-			{"buttock", "臀·肛周"},
-			{"arm", "上肢·肘"},
-			{"hand", "手·腕"},
-			{"thigh-back", "大腿后"},
-			{"knee-back", "膝窝"},
-			{"calf", "小腿肚"},
-			{"foot", "足跟·踝"},
+// View is the side of the figure, in the words of the knowledge.
+func (f Figure) View() triage.View {
+	if f.Side == Back {
+		return triage.BackView
+	}
+	return triage.FrontView
+}
+
+// EntryOf is the body map of a figure. The regions and chips are those of the
+// knowledge: figure.json maps both to the parts of the body and nothing else
+// does.
+func EntryOf(set *triage.Set, f Figure) TriageEntry {
+	f = f.orDefault()
+	sex, child := f.Person()
+	entry := TriageEntry{Figure: f}
+	for _, r := range set.Regions(f.View()) {
+		if len(set.In(r.Parts, sex, child)) > 0 {
+			entry.Regions = append(entry.Regions, Region{r.Key, r.Label})
 		}
 	}
-	return []Part{
-		{"head", "头面部"},
-		{"neck", "颈·咽喉"},
-		{"shoulder", "肩部"},
-		{"chest", "胸部"},
-		{"upper-abdomen", "上腹部"},
-		{"lower-abdomen", "下腹部"},
-		{"pelvis", "会阴部"},
-		{"arm", "上肢·肘"},
-		{"hand", "手·腕"},
-		{"thigh", "髋·大腿"},
-		{"knee", "膝部"},
-		{"shank", "小腿"},
-		{"foot", "足·踝"},
+	for _, c := range set.Chips(sex, child) {
+		if len(set.In(c.Parts, sex, child)) > 0 {
+			entry.Chips = append(entry.Chips, Region{c.Key, c.Label})
+		}
 	}
-}
-
-// General are the chips beside the figure, for what no region shows.
-func General(f Figure) []Part {
-	parts := []Part{{"general", "发热·乏力·消瘦"}, {"skin", "皮肤"}, {"mind", "睡眠·情绪"}}
-	if f.Sex == Female && f.Age != Child {
-		parts = append(parts, Part{"breast", "乳房"}, Part{"period", "月经·孕产"})
-	}
-	return append(parts, Part{"service", "体检·开药·复诊"})
+	return entry
 }

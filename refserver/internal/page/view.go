@@ -106,84 +106,156 @@ const (
 	Back  Side = "back"
 )
 
-// Figure is the state of the body map. It lives in the URL: sex, age, view.
-// Zero values mean Male, Adult, Front.
+// Figure is the state of the body map. It lives in the URL: sex, age, view, and
+// in s the ids of what was ticked so far. Zero values mean Male, Adult, Front.
 type Figure struct {
-	Sex  Sex
-	Age  Age
-	Side Side
+	Sex    Sex
+	Age    Age
+	Side   Side
+	Picked []string
 }
 
-// TriageEntry is 智能导诊: the body, the general symptoms, the search box.
-// GET Links.Triage. The regions of the figure are those of [Parts].
+// Region is a shape of the figure or a chip beside it, as the knowledge has it.
+// Key is in the path of Links.TriagePart.
+type Region struct {
+	Key   string
+	Label string
+}
+
+// TriageEntry is 智能导诊: the body, the general symptoms, a box for one's own
+// words, the search. GET Links.Triage. What is written is about somebody's
+// health, so the search (POST Links.Triage, field q) and the box (POST
+// Links.TriageResult, fields text, sex, age) never stand in an address.
 type TriageEntry struct {
-	Figure Figure
-	Query  string    // what was searched (field q)
-	Hits   []Symptom // what the search found
+	Figure  Figure
+	Regions []Region // of the shown side, from head to foot
+	Chips   []Region // what no side shows, for this person
+	Picked  []string // names of what Figure.Picked stands for
+	Query   string   // what was searched
+	Hits    []TriageHit
+	Fields  Fields // of the box, when it comes back
 }
 
 func (TriageEntry) file() string { return "triage" }
+
+// TriageHit is a symptom that the search found.
+type TriageHit struct {
+	Name   string
+	Where  string // the part of the body
+	Region string // its key
+	Figure Figure // that shows the region, with the symptom ticked
+}
 
 // Symptom is one thing a patient can tick.
 type Symptom struct {
 	ID      string // sent back in field s
 	Name    string
-	Part    string // the key of its region, for search results
 	Checked bool
 }
 
 // TriagePart asks for the symptoms of one region. GET Links.TriagePart; its
-// form is GET Links.TriageResult with sex, age, part, s (repeated), months.
+// form is GET Links.TriageResult with sex, age, view, part, s (repeated) and the
+// answers: old (35 岁, 8 个月), days, severity, temperature, pregnant, weeks.
+// With the second button it is GET Links.Triage, for another part.
 type TriagePart struct {
-	Figure  Figure
-	Part    string // key of the region
-	Label   string
-	Groups  []SymptomGroup
-	Problem string // "请至少选择一项"
+	Fields
+
+	Figure Figure
+	Part   string // key of the region
+	Label  string
+	Groups []SymptomGroup
+	Others []Symptom // ticked at other parts
 }
 
 func (TriagePart) file() string { return "triage_part" }
 
-// NoFields serves the field of the age, which is never shown again.
-func (TriagePart) NoFields() Fields { return Fields{} }
+// Pregnant reports whether the question can be asked.
+func (p TriagePart) Pregnant() bool { return p.Figure.Sex == Female && p.Figure.Age != Child }
 
-// SymptomGroup is one second-level part: 上腹部 has 左上, 正中(胃脘), 右上.
+// SymptomGroup is one second-level part: 头面部 has 头部, 眼部, 耳部.
 type SymptomGroup struct {
 	Name     string
-	Symptoms []Symptom
+	Open     bool
+	Symptoms []Symptom // at most twelve
+	More     []Symptom // 其他
 }
 
-// TriageResult names one to three departments and why. None: the phone.
+// Hidden is a field of a form that the patient does not see.
+type Hidden struct{ Name, Value string }
+
+// Retold is the complaint as the next form sends it again: nothing of it is
+// stored. What was written goes by POST, what was ticked by GET.
+type Retold struct {
+	Post   bool
+	Fields []Hidden
+}
+
+// TriageResult names one to three departments and why, after what may be an
+// alarm has been asked. It recommends a department and is never a diagnosis.
 type TriageResult struct {
-	Figure Figure
-	Part   string   // to go back to
-	Chosen []string // names of the ticked symptoms
-	Advice []Advice
+	Figure   Figure
+	Part     string   // to go back to, "" for the body
+	Chosen   []string // names of the ticked symptoms
+	Heard    []string // what was understood of the words
+	Notes    []string // contradictions to be aware of
+	Checks   []TriageCheck
+	Unsure   bool // said plainly
+	Nothing  bool // nothing was understood
+	FollowUp FollowUp
+	Advice   []Advice
+	Retold   Retold
 }
 
 func (TriageResult) file() string { return "triage_result" }
+
+// TriageCheck is an alarm that was told as history or as a question. Yes to it
+// is Links.TriageAlarm.
+type TriageCheck struct{ Flag, Ask string }
+
+// FollowUp is the one question that would make the answer surer; Ask is "" when
+// none would. Its form is Retold with field a: the value of the option.
+type FollowUp struct {
+	Ask     string
+	Options []FollowOption
+}
+
+// FollowOption is a button of a question.
+type FollowOption struct{ Value, Say string }
 
 // Advice is one department of the result.
 type Advice struct {
 	Department string // id, "" when it does not take bookings here
 	Name       string
+	For        string // the department it stands in for, "" for itself
+	Absent     bool   // this hospital has nothing of the kind
+	Emergency  bool   // it is the emergency department
+	Share      int    // percent
 	Location   string
 	Reasons    []string
 	Next       hospital.Date // first day with a free number, zero when none
 	Left       int           // numbers of that day
-	Doctors    []DoctorRow   // at most three
+	Clinics    []ScheduleRow // the next ones with a free number, at most three
 }
 
 // TriageEmergency is shown before any department when a red flag was raised.
 // GET Links.TriageEmergency, and instead of a result.
 type TriageEmergency struct {
 	Figure  Figure
-	Call120 bool     // call an ambulance; otherwise go to the emergency department now
-	Reasons []string // "胸痛并向左肩放射"
-	Until   []string // what to do and not to do until help is there
+	Call120 bool // call an ambulance; otherwise go to the emergency department now
+	Gentle  bool // somebody may be thinking of suicide: no drama
+	Alarms  []Alarm
+	Retold  Retold // with field seen, to see the departments nevertheless
 }
 
 func (TriageEmergency) file() string { return "triage_emergency" }
+
+// Alarm is one red flag that was raised.
+type Alarm struct {
+	Name    string // 胸痛并向左肩放射
+	Advice  string // what to do until help is there
+	Action  string // the nearest action
+	Hotline string // "12356", "" for none
+}
 
 // Departments is 选择科室. GET Links.Departments: q searches (names and pinyin
 // initials), day=today shows today's clinics only.

@@ -35,10 +35,9 @@ func (p *Pages) words() template.FuncMap {
 		"sale":     Sale.word,
 		"room":     Place,
 		"figure":   p.drawFigure,
-		"parts":    Parts,
-		"general":  General,
 		"icon":     icon,
 		"field":    field,
+		"choose":   choose,
 		"secs":     func(d time.Duration) int { return int(math.Ceil(d.Seconds())) },
 		"toneicon": func(t Tone) string {
 			switch t {
@@ -292,4 +291,19 @@ func icon(name string) template.HTML {
 		"place":  "M12 21s7-6.500 7-11.500a7 7 0 10-14 0C5 14.500 12 21 12 21zM12 12a2.500 2.500 0 100-5 2.500 2.500 0 000 5z",
 	}[name]
 	return template.HTML(`<svg class="i" viewBox="0 0 24 24" aria-hidden="true"><path d="` + d + `"/></svg>`) //nolint:gosec // constants only
+}
+
+// choice is one list of a form to choose from.
+type choice struct {
+	Name, Label, Value string
+	Options            []FollowOption
+}
+
+// choose makes a list of the values and words that alternate in options.
+func choose(f Fields, name, label string, options []string) choice {
+	c := choice{Name: name, Label: label, Value: f.Values[name]}
+	for i := 0; i+1 < len(options); i += 2 {
+		c.Options = append(c.Options, FollowOption{options[i], options[i+1]})
+	}
+	return c
 }
