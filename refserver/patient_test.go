@@ -273,13 +273,17 @@ func (w *world) menu() {
 	require.NoError(w, account.PublishMenu(w.Context(), wechat.Menu{Buttons: []wechat.Button{{Type: "view", Name: "智能导诊", URL: w.site + "/triage"}}}))
 }
 
-// mainJob is the whole way of a patient: from the menu to the department, the
-// doctor, the segment; the patient is bound with a code; the number is booked,
+// mainJob is the whole way of a patient: from the menu over the body to the
+// department, the doctor, the segment; the patient is bound with a code; the number is booked,
 // paid from the voucher, cancelled, and the money comes back.
 func (t *tab) mainJob(patient hospital.Patient) {
 	t.Helper()
 	t.taps("智能导诊")
-	t.press("脾胃病科")
+	t.press("上腹部")
+	t.tick("上腹痛")
+	t.press("看看挂哪个科")
+	t.reads("脾胃病科")
+	t.press("选日期和医生")
 	t.opens("nav.days a:has(.has):not([aria-current])")
 	t.opens("main ul.cells a")
 	t.opens("ul.slots a")
