@@ -198,7 +198,7 @@ func (w *world) wire(tap func(side string, far http.Handler) http.Handler) wirin
 func (w *world) add(db *sqldb.DB) *refserver.Server {
 	w.Helper()
 	server := newServer(w.T, w.wires, refserver.Config{
-		DB: db, Texter: w.texts, Now: w.clock.Now, Wall: w.wall.Now, Logger: w.watch.Logger(), Triage: &refserver.Triage{},
+		DB: db, Texter: w.texts, Now: w.clock.Now, Wall: w.wall.Now, Logger: w.watch.Logger(),
 	})
 	if w.bookings == nil {
 		w.db = db
@@ -250,6 +250,7 @@ func newServer(t *testing.T, at wiring, own refserver.Config) *refserver.Server 
 	require.NoError(t, err)
 	own.BaseURL, own.HIS, own.Account = at.Site, client.System(), official
 	own.Names = refserver.Names{Name: "测试中医院", Phone: "0510-80000000"}
+	own.Triage = &refserver.Triage{}
 	own.Pushes = wechat.CallbackConfig{
 		AppID: at.Account.AppID, OriginalID: at.Account.OriginalID, Mode: wechat.Safe, Tokens: []string{at.Account.Token}, AESKeys: []string{at.Account.AESKey},
 	}
