@@ -100,7 +100,7 @@ func TestAFollowerGetsFourAMonth(t *testing.T) {
 			mass.OpenIDs = []wechat.OpenID{openID(chen), openID(wu)}
 		}
 		_, err := s.SendMass(ctx, mass)
-		s.settle()
+		s.settle() //nolint:contextcheck // it takes the test's own
 		return err
 	}
 	tag, err := s.CreateTag(ctx, "慢病")

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -54,8 +55,10 @@ type sentCall struct {
 
 func library() []wechattest.LibraryTemplate {
 	fields := []wechattest.LibraryKeyword{
-		{ID: 1, Name: "就诊人", Rule: "thing", Example: "陈素心"}, {ID: 2, Name: "就诊时间", Rule: "time", Example: "15:01"},
-		{ID: 3, Name: "科室", Rule: "thing", Example: "针灸科"}, {ID: 4, Name: "序号", Rule: "number", Example: "7"},
+		{ID: 1, Name: "就诊人", Rule: "thing", Example: "陈素心"},
+		{ID: 2, Name: "就诊时间", Rule: "time", Example: "15:01"},
+		{ID: 3, Name: "科室", Rule: "thing", Example: "针灸科"},
+		{ID: 4, Name: "序号", Rule: "number", Example: "7"},
 	}
 	return []wechattest.LibraryTemplate{
 		{Number: "47123", Title: "预约成功通知", Keywords: fields},
@@ -123,9 +126,9 @@ func (s *sender) last(path string) sentCall {
 	s.tb.Helper()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for i := len(s.sent) - 1; i >= 0; i-- {
-		if s.sent[i].path == path {
-			return s.sent[i]
+	for _, call := range slices.Backward(s.sent) {
+		if call.path == path {
+			return call
 		}
 	}
 	require.FailNow(s.tb, "nothing went to "+path)
