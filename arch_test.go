@@ -39,7 +39,7 @@ var thirdParty = map[string][]string{
 	"examples": {"go.yaml.in/yaml/v3"},
 	"refserver": {
 		"github.com/alexedwards/argon2id", "github.com/pquerna/otp", "github.com/mozillazg/go-pinyin", "golang.org/x/time/rate",
-		"golang.org/x/sync/singleflight",
+		"golang.org/x/sync/singleflight", "github.com/VictoriaMetrics/metrics",
 	},
 	"internal": {
 		"github.com/go-resty/resty/v2", "github.com/hashicorp/go-retryablehttp", "github.com/sony/gobreaker/v2",

@@ -70,6 +70,12 @@ type Config struct {
 	// TrustedProxies may say in X-Forwarded-For who the peer is.
 	TrustedProxies []netip.Prefix
 
+	// Metrics counts what happens; default one of its own. GET /metrics of the
+	// staff's listener reads it: with MetricsToken (Authorization: Bearer) from
+	// anywhere, without one from this machine only.
+	Metrics      *Metrics
+	MetricsToken string // at least 16 characters; "" for none
+
 	Now    func() time.Time // the business clock; required
 	Wall   func() time.Time // of sessions and codes; default time.Now
 	Logger *slog.Logger     // nil discards
@@ -84,6 +90,9 @@ type Triage struct {
 	Knowledge fs.FS
 }
 
+// minMetricsToken is what cannot be guessed.
+const minMetricsToken = 16
+
 func badConfig(detail string) error {
 	return &hospital.Error{Kind: hospital.Invalid, Op: "refserver.New", Code: "bad_config", Detail: detail}
 }
@@ -96,8 +105,13 @@ func (c *Config) check() (*url.URL, error) {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
+	if c.Metrics == nil {
+		c.Metrics = NewMetrics()
+	}
 	base, err := url.Parse(c.BaseURL)
 	switch {
+	case c.MetricsToken != "" && len(c.MetricsToken) < minMetricsToken:
+		return nil, badConfig("MetricsToken: want at least 16 characters")
 	case err != nil || base.Host == "" || base.RawQuery != "" || base.Fragment != "" || strings.HasSuffix(c.BaseURL, "/"):
 		return nil, badConfig("BaseURL: want https://host/prefix without a slash at the end")
 	case base.Scheme != "https" && !loopback(base.Hostname()):

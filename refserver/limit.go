@@ -20,16 +20,25 @@ const (
 // must hold across processes, the codes, is counted in the store.
 type limits struct {
 	wall func() time.Time
+	told func(key string) // of every refusal
 	mu   sync.Mutex
 	by   map[string]*rate.Limiter
 }
 
-func newLimits(wall func() time.Time) *limits {
-	return &limits{wall: wall, by: map[string]*rate.Limiter{}}
+func newLimits(wall func() time.Time, told func(key string)) *limits {
+	return &limits{wall: wall, told: told, by: map[string]*rate.Limiter{}}
 }
 
 // allow takes one token of the bucket.
 func (l *limits) allow(key string, perSecond rate.Limit, burst int) bool {
+	allowed := l.take(key, perSecond, burst)
+	if !allowed {
+		l.told(key)
+	}
+	return allowed
+}
+
+func (l *limits) take(key string, perSecond rate.Limit, burst int) bool {
 	now := l.wall()
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -3,6 +3,7 @@ package refserver
 import (
 	"context"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/wxhospital/hospital/refserver/internal/page"
@@ -79,13 +80,17 @@ func table() []route {
 
 func (s *Server) routes() http.Handler {
 	mux, prefix := http.NewServeMux(), s.base.Path
-	for _, r := range table() {
-		mux.Handle(r.method+" "+prefix+r.path, s.serve(r))
+	handle := func(method, path string, h http.Handler) {
+		route := strings.TrimSpace(method + " " + path)
+		mux.Handle(strings.TrimSpace(method+" "+prefix+path), s.config.Metrics.measured(route, h))
 	}
-	mux.Handle(prefix+"/", s.serve(route{do: func(*visit) error { return absent() }}))
-	mux.Handle("GET "+prefix+"/assets/", http.StripPrefix(prefix+"/assets", s.pages.Assets()))
-	mux.Handle(prefix+PushPath, s.pushes)
-	mux.Handle("POST "+prefix+NoticePath, s.config.Pay.Notifications(s.cashier))
+	for _, r := range table() {
+		handle(r.method, r.path, s.serve(r))
+	}
+	handle("", "/", s.serve(route{do: func(*visit) error { return absent() }}))
+	handle("GET", "/assets/", http.StripPrefix(prefix+"/assets", s.pages.Assets()))
+	handle("", PushPath, s.pushes)
+	handle("POST", NoticePath, s.config.Pay.Notifications(s.cashier))
 	mux.HandleFunc("GET "+prefix+"/healthz", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
 	mux.HandleFunc("GET "+prefix+"/readyz", s.ready)
 	return mux

@@ -156,7 +156,7 @@ func (s *Server) openPages(context.Context) error {
 		},
 		Overlay: s.config.Overlay, Prefix: s.base.Path, Now: s.config.Now, Warn: func(what string) { s.config.Logger.Warn("pages", "what", what) },
 	})
-	s.limits = newLimits(s.config.Wall)
+	s.limits = newLimits(s.config.Wall, s.config.Metrics.refused)
 	return err
 }
 

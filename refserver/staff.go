@@ -26,9 +26,14 @@ func (s *Server) openStaff(ctx context.Context) error {
 	return err
 }
 
-// StaffHandler is the staff's desk, below /staff. Serve it on a listener of its
-// own that patients do not reach.
-func (s *Server) StaffHandler() http.Handler { return s.staff.Handler() }
+// StaffHandler is the staff's desk, below /staff, and /metrics. Serve it on a
+// listener of its own that patients do not reach.
+func (s *Server) StaffHandler() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /metrics", s.serveMetrics)
+	mux.Handle("/", s.config.Metrics.measured("staff", s.staff.Handler()))
+	return mux
+}
 
 // StaffFirstLink returns the path of the link by which the first account is
 // made; see the staff's desk. Conflict accounts_exist when there is one.

@@ -18,6 +18,7 @@ func (s *site) addresses() map[string]string {
 	}
 	all["patient"] = s.base() + "/"
 	all["staff"] = "http://" + s.colleagues.Addr().String() + "/staff"
+	all["metrics"] = "http://" + s.colleagues.Addr().String() + "/metrics"
 	all["health"] = "http://" + s.patients.Addr().String() + "/healthz"
 	return all
 }
@@ -44,7 +45,7 @@ func (s *site) banner(ctx context.Context, show *screen, set settings, staff str
 		title = "移动互联网医院 · " + s.partners.names.Name
 	}
 	show.line("%s", title)
-	rows := [][2]string{{"患者页面", places["patient"]}, {"工作人员", staff}, {"健康检查", places["health"]}}
+	rows := [][2]string{{"患者页面", places["patient"]}, {"工作人员", staff}, {"健康检查", places["health"]}, {"运行指标", places["metrics"]}}
 	if s.far != nil {
 		rows = append([][2]string{{"模拟台", places["sim"] + "   ← 先打开这个"}}, rows...)
 	}

@@ -39,6 +39,8 @@ type config struct {
 	Rules    rulesConfig    `yaml:"rules"`
 	Overlay  string         `yaml:"overlay"`         // folder of the hospital's own templates, "" for none
 	Proxies  []netip.Prefix `yaml:"trusted_proxies"` // that may say who the peer is
+	// MetricsToken is a file with the token that reads the metrics from elsewhere.
+	MetricsToken string `yaml:"metrics_token_file"`
 	// SimulatedClock is the clock of far sides that are simulated, which business
 	// time then follows. Leave it out for real ones.
 	SimulatedClock string `yaml:"simulated_clock"`
@@ -235,6 +237,9 @@ func (c config) partners() (partners, error) {
 		return p, err
 	}
 	if p.text.Token, err = c.secret("text.token_file", c.Text.Token); err != nil {
+		return p, err
+	}
+	if p.metricsToken, err = c.secret("metrics_token_file", c.MetricsToken); err != nil {
 		return p, err
 	}
 	p.rules, err = c.rules()

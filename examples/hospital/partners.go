@@ -19,9 +19,11 @@ type partners struct {
 	names   refserver.Names
 	base    string // where patients reach the server, "" for where it listens
 	proxies []netip.Prefix
-	overlay fs.FS
-	rules   booking.PolicyVersion
-	now     func() time.Time // business time
+	// metricsToken lets whoever has it read the metrics, "" this machine only.
+	metricsToken string
+	overlay      fs.FS
+	rules        booking.PolicyVersion
+	now          func() time.Time // business time
 
 	his     his.Config
 	account wechat.Config

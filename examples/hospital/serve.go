@@ -177,7 +177,10 @@ func (s *site) base() string {
 
 // open makes the server.
 func (s *site) open(ctx context.Context) error {
-	p, base := s.partners, s.base()
+	p, base, counts := s.partners, s.base(), refserver.NewMetrics()
+	counted := func(system refserver.System) *http.Client { return &http.Client{Transport: counts.Wire(system, nil)} }
+	p.his.HTTPClient, p.pay.HTTPClient, p.text.HTTPClient = counted(refserver.SystemHIS), counted(refserver.SystemWeChatPay), counted(refserver.SystemText)
+	p.account.Observe = counts.WeChat
 	var err error
 	if s.his, err = his.NewClient(p.his); err != nil {
 		return configured("his", err)
@@ -198,7 +201,8 @@ func (s *site) open(ctx context.Context) error {
 	}
 	s.server, err = refserver.New(ctx, refserver.Config{
 		BaseURL: base, Names: p.names, Overlay: p.overlay, DB: s.db, HIS: s.his.System(), Account: s.account, Pushes: p.pushes, Pay: pay, Texter: texts,
-		TrustedProxies: p.proxies, StaffPlainHTTP: loopback(s.colleagues.Addr()), Now: p.now, Triage: &refserver.Triage{},
+		TrustedProxies: p.proxies, Metrics: counts, MetricsToken: p.metricsToken, StaffPlainHTTP: loopback(s.colleagues.Addr()), Now: p.now,
+		Triage: &refserver.Triage{},
 	})
 	if err != nil {
 		return configured("refserver", err)

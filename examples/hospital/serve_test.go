@@ -84,7 +84,7 @@ func TestTheProgramWithoutFlagsRunsTheServerAndSaysWhereEverythingIs(t *testing.
 	t.Parallel()
 	data := t.TempDir()
 	s := startServer(t, "-data", data, "-now", monday)
-	for _, name := range []string{"sim", "patient", "staff", "health", "his", "wechat_api", "wechat_open", "wechat_pay", "text"} {
+	for _, name := range []string{"sim", "patient", "staff", "health", "metrics", "his", "wechat_api", "wechat_open", "wechat_pay", "text"} {
 		require.Contains(t, s.Addresses, name)
 	}
 	banner := s.screen.String()
@@ -95,6 +95,10 @@ func TestTheProgramWithoutFlagsRunsTheServerAndSaysWhereEverythingIs(t *testing.
 	require.Equal(t, http.StatusNoContent, status)
 	status, _ = s.get(strings.Replace(s.Addresses["health"], "healthz", "readyz", 1))
 	require.Equal(t, http.StatusNoContent, status)
+	status, text := s.get(s.Addresses["metrics"])
+	require.Equal(t, http.StatusOK, status)
+	require.Contains(t, text, `hospital_far_calls_total{system="his",op="Departments",outcome="2xx"}`)
+	require.Contains(t, text, `hospital_far_calls_total{system="wechat",op="PublishMenu",outcome="ok"} 1`)
 	status, page := s.get(s.Addresses["patient"])
 	require.Equal(t, http.StatusOK, status)
 	require.Contains(t, page, "示范中医医院")
@@ -228,6 +232,72 @@ func TestEveryButtonOfTheHospitalSaysWhatHappenedOrWhyNot(t *testing.T) {
 	no(`{"verb":"fly"}`, "none of that name")
 	status, said := s.press(`{"verb":"heal","fault":"fire"}`)
 	require.Equal(t, http.StatusBadRequest, status, said)
+}
+
+// TestTheConfigurationIsReadStrictly changes one thing of a file that is right.
+func TestTheConfigurationIsReadStrictly(t *testing.T) {
+	t.Parallel()
+	f := startFar(t, t.TempDir())
+	text, err := os.ReadFile(filepath.Join(f.files, configName))
+	require.NoError(t, err)
+	right := string(text)
+	for name, c := range map[string]struct {
+		file string
+		says []string
+	}{
+		"a misspelled field":            {right + "\nbase_ulr: x\n", []string{"base_ulr"}},
+		"a misspelled field inside":     {strings.Replace(right, "phone:", "fone:", 1), []string{"fone"}},
+		"a required field is missing":   {strings.Replace(right, "url: "+f.Addresses["his"], "", 1), []string{"his.url"}},
+		"a second document":             {right + "\n---\n{}\n", []string{"只能有一个文档"}},
+		"nothing":                       {"", []string{"EOF"}},
+		"larger than any configuration": {right + "#" + strings.Repeat("x", maxConfig), []string{"65536"}},
+		"a key file that is not there":  {strings.Replace(right, "merchant_key.pem", "nowhere.pem", 1), []string{"wechatpay", "nowhere.pem"}},
+		"rules that nobody ships":       {strings.Replace(right, "preset: wuxi2018", "preset: none", 1), []string{"rules", "none", "wuxi2018"}},
+		"a clock of another machine":    {strings.Replace(right, "simulated_clock: http://127.0.0.1", "simulated_clock: http://10.0.0.1", 1), []string{"simulated_clock"}},
+		"patients over plain http":      {strings.Replace(right, "base_url: http://127.0.0.1:8080/m", "base_url: http://h.example.com/m", 1), []string{"https"}},
+		"a proxy that is no network":    {strings.Replace(right, "trusted_proxies: []", "trusted_proxies: [everybody]", 1), []string{"everybody"}},
+		"a short metrics token":         {strings.Replace(right, "metrics_token_file: \"\"", "metrics_token_file: short", 1), []string{"MetricsToken"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			require.NotEqual(t, right, c.file)
+			file := filepath.Join(t.TempDir(), "hospital.yaml")
+			require.NoError(t, os.WriteFile(file, []byte(c.file), 0o600))
+			require.NoError(t, os.WriteFile(filepath.Join(filepath.Dir(file), "short"), []byte("short\n"), 0o600))
+			for _, name := range []string{"wechat.json", "wechatpay.json", "merchant_key.pem", "merchant_cert.pem", "platform_cert.pem", "wechatpay_public_key.pem"} {
+				require.NoError(t, os.Link(filepath.Join(f.files, name), filepath.Join(filepath.Dir(file), name)))
+			}
+			err := run(t.Context(), []string{"-config", file, "-data", t.TempDir(), "-addr", "127.0.0.1:0", "-staff-addr", "127.0.0.1:0"}, noEnv, &terminal{})
+			require.Error(t, err)
+			for _, part := range c.says {
+				require.ErrorContains(t, err, part)
+			}
+			require.NotContains(t, err.Error(), f.secret("wechat.json")["secret"])
+		})
+	}
+}
+
+func TestFlagsThatDoNotGoTogetherAreRefused(t *testing.T) {
+	t.Parallel()
+	for _, args := range [][]string{
+		{"-story", "-far-only"},
+		{"-story", "-addr", "127.0.0.1:1"},
+		{"-story", "-config", "x"},
+		{"-story", "-ready-file", "x"},
+		{"-far-only", "-config", "x"},
+		{"-far-only", "-staff-addr", "127.0.0.1:1"},
+		{"-far-only", "-fault", "lost-answer"},
+		{"-config", "x", "-now", monday},
+		{"-config", "x", "-fault", "lost-answer"},
+		{"-credentials", "x"},
+	} {
+		err := run(t.Context(), append(args, "-data", t.TempDir()), noEnv, &terminal{})
+		for _, arg := range args {
+			if strings.HasPrefix(arg, "-") {
+				require.ErrorContains(t, err, arg, "%v", args)
+			}
+		}
+	}
 }
 
 // TestAServerAloneFindsTheFarSidesByTheFileThatTheyWrote kills and restarts it.

@@ -59,6 +59,17 @@ func (db *DB) Events(ctx context.Context, after int64, limit int) ([]StoredEvent
 	return all, err
 }
 
+// LastEvent returns the Seq of the newest event that a reader can see, 0 for
+// none: where one begins who wants to hear of later events only.
+func (db *DB) LastEvent(ctx context.Context) (seq int64, err error) {
+	query := "SELECT coalesce(max(id), 0) FROM events"
+	if db.engine == PostgreSQL {
+		query = "SELECT coalesce(max(seq), 0) FROM events"
+	}
+	err = db.Read(ctx, func(tx *Tx) error { return tx.QueryRow(query).Scan(&seq) })
+	return seq, err
+}
+
 // orderEvents numbers the events that have committed since the last time.
 // Commands commit in another order than they drew their ids; the number is
 // drawn under a lock by which only one reader at a time gives them out, after

@@ -323,6 +323,16 @@ func (j *Jobs) Prune(ctx context.Context, before time.Time) (n int64, err error)
 	return n, err
 }
 
+// Backlog counts the jobs that are due and that no worker holds.
+func (j *Jobs) Backlog(ctx context.Context) (b Backlog, err error) {
+	var now int64
+	err = j.cfg.DB.Read(ctx, func(tx *Tx) (err error) { now, err = tx.Now(); return err })
+	if err != nil {
+		return b, err
+	}
+	return j.cfg.DB.ReadBacklog(ctx, "SELECT run_at AS at FROM jobs WHERE state = 'ready' AND run_at <= $1 AND lease_until <= $2 ORDER BY run_at", j.due(now), now)
+}
+
 // NextRun returns when the next job of the kinds, or of any when none is named,
 // is due, the zero time when none waits. A job that is due already yields a
 // time in the past.

@@ -68,6 +68,47 @@ func TestASecondWishIsTheSameJob(t *testing.T) {
 	})
 }
 
+func TestTheBacklogIsWhatIsDueAndNobodyDoes(t *testing.T) {
+	t.Parallel()
+	sqltest.Each(t, func(t *sqltest.T) {
+		db := t.Open()
+		now := time.Date(2026, 11, 23, 8, 0, 0, 0, hospital.CST)
+		jobs := queue(t, sqldb.JobsConfig{DB: db, Now: func() time.Time { return now }})
+		backlog := func() sqldb.Backlog {
+			b, err := jobs.Backlog(t.Context())
+			require.NoError(t, err)
+			return b
+		}
+		require.Equal(t, sqldb.Backlog{}, backlog())
+		enqueue(t, db, sqldb.Job{Kind: "send", Key: "k1", RunAt: now.Add(time.Minute)}, sqldb.Job{Kind: "send", Key: "k2", RunAt: now.Add(time.Hour)})
+		require.Zero(t, backlog().Rows, "nothing is due yet")
+		now = now.Add(2 * time.Hour)
+		require.Equal(t, 2, backlog().Rows)
+		require.True(t, backlog().Oldest.Equal(now.Add(-119*time.Minute)), "%v", backlog().Oldest)
+		lease(t, jobs, time.Minute)
+		require.Zero(t, backlog().Rows, "they are being done")
+	})
+}
+
+func TestTheLastEventIsTheNewestThatAReaderSees(t *testing.T) {
+	t.Parallel()
+	sqltest.Each(t, func(t *sqltest.T) {
+		db := t.Open()
+		last, err := db.LastEvent(t.Context())
+		require.NoError(t, err)
+		require.Zero(t, last)
+		require.NoError(t, db.Write(t.Context(), func(tx *sqldb.Tx) error {
+			return sqldb.AppendEvents(tx, []hospital.Event{{Kind: "appt.test", ID: "a"}, {Kind: "appt.test", ID: "b"}}, time.Now())
+		}))
+		events, err := db.Events(t.Context(), 0, 10)
+		require.NoError(t, err)
+		require.Len(t, events, 2)
+		last, err = db.LastEvent(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, events[1].Seq, last)
+	})
+}
+
 func TestAPeriodicJobRunsOncePerKey(t *testing.T) {
 	t.Parallel()
 	sqltest.Each(t, func(t *sqltest.T) {

@@ -197,9 +197,13 @@ func turnOver(tx *sqldb.Tx, id string, turn int64, channel, key string, at time.
 
 func (m *Messenger) end(r row, state, why string) func(*sqldb.Tx) error {
 	return func(tx *sqldb.Tx) error {
-		_, err := tx.Exec("UPDATE messages SET state = $1, failure = $2, tried_at = $3 WHERE id = $4 AND turn = $5 AND state = 'waiting'",
-			state, why, sqldb.Millis(m.cfg.Now()), r.ID, r.turn)
-		return err
+		now := m.cfg.Now()
+		n, err := tx.Exec("UPDATE messages SET state = $1, failure = $2, tried_at = $3 WHERE id = $4 AND turn = $5 AND state = 'waiting'",
+			state, why, sqldb.Millis(now), r.ID, r.turn)
+		if err != nil || n == 0 {
+			return err
+		}
+		return sqldb.AppendEvents(tx, []hospital.Event{{Kind: "message." + state, ID: r.ID}}, now)
 	}
 }
 
@@ -210,7 +214,10 @@ func (m *Messenger) sent(r row, msgID int64) func(*sqldb.Tx) error {
 		if msgID != 0 {
 			id = strconv.FormatInt(msgID, 10)
 		}
-		_, err := tx.Exec("UPDATE messages SET state = 'sent', failure = '', msgid = $1 WHERE id = $2 AND turn = $3 AND state = 'waiting'", id, r.ID, r.turn)
+		n, err := tx.Exec("UPDATE messages SET state = 'sent', failure = '', msgid = $1 WHERE id = $2 AND turn = $3 AND state = 'waiting'", id, r.ID, r.turn)
+		if err == nil && n > 0 {
+			err = sqldb.AppendEvents(tx, []hospital.Event{{Kind: "message.sent", ID: r.ID}}, m.cfg.Now())
+		}
 		if err != nil || id == "" {
 			return err
 		}
@@ -275,17 +282,22 @@ func (m *Messenger) result(tx *sqldb.Tx, msgID, status string) (known bool, err 
 	case err != nil || state != stateSent:
 		return true, err
 	}
+	became := "message.failed"
 	switch {
 	case status == "success":
+		became = "message.arrived"
 		_, err = tx.Exec("UPDATE messages SET state = 'arrived' WHERE id = $1", id)
 	case strings.Contains(status, "block") && m.cfg.Texter != nil:
-		err = turnOver(tx, id, turn, "sms", hospital.NewID("m", m.cfg.Now()), m.cfg.Now())
+		return true, turnOver(tx, id, turn, "sms", hospital.NewID("m", m.cfg.Now()), m.cfg.Now())
 	case strings.Contains(status, "block"):
 		_, err = tx.Exec("UPDATE messages SET state = 'failed', failure = 'rejected: user_block', tried_at = $1 WHERE id = $2", sqldb.Millis(m.cfg.Now()), id)
 	default:
 		_, err = tx.Exec("UPDATE messages SET state = 'failed', failure = 'rejected: not_delivered', tried_at = $1 WHERE id = $2", sqldb.Millis(m.cfg.Now()), id)
 	}
-	return true, err
+	if err != nil {
+		return true, err
+	}
+	return true, sqldb.AppendEvents(tx, []hospital.Event{{Kind: became, ID: id}}, m.cfg.Now())
 }
 
 func failure(err error) string {
