@@ -21,7 +21,7 @@ func (s *Server) openStaff(ctx context.Context) error {
 	s.staff, err = staff.New(staff.Config{
 		Hospital: s.config.Names.Name, Store: colleagues, Gate: s.gate, Booking: s.desk, Bookings: s.bookings, Cashier: s.cashier, Jobs: s.jobs,
 		Messages: undelivered{s.messages}, Schedules: s.config.HIS.Scheduling, Names: directoryNames{s.catalog}, Codes: deskCodes{s.accounts, s.config.HIS.Patients},
-		PlainHTTP: s.config.StaffPlainHTTP, Now: s.config.Now, Logger: s.config.Logger,
+		Guide: s.guide, PlainHTTP: s.config.StaffPlainHTTP, Now: s.config.Now, Logger: s.config.Logger,
 	})
 	return err
 }

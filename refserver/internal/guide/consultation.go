@@ -113,8 +113,8 @@ func (d *Desk) Record(ctx context.Context, c Consultation) error {
 	})
 }
 
-// maxRows bounds one page of consultations.
-const maxRows = 500
+// MaxRows bounds one page of consultations.
+const MaxRows = 500
 
 // Consultations lists those of the days, the latest first, at most 500.
 func (d *Desk) Consultations(ctx context.Context, from, to hospital.Date) (all []Consultation, err error) {
@@ -131,7 +131,7 @@ func (d *Desk) Consultations(ctx context.Context, from, to hospital.Date) (all [
 			c.Day, err = hospital.ParseDate(day)
 			return c, err
 		}, `SELECT day, version, knowledge, level, body FROM guide_consultations WHERE day BETWEEN $1 AND $2 ORDER BY day DESC, id LIMIT $3`,
-			from.String(), to.String(), maxRows)
+			from.String(), to.String(), MaxRows)
 		return err
 	})
 	return all, err

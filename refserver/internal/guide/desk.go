@@ -105,14 +105,35 @@ func (d *Desk) Knowledge(ctx context.Context) Knowledge {
 	if wanted == d.wanted && slices.Equal(house, d.house) {
 		return d.active
 	}
-	set, err := d.load(ctx, wanted, house)
-	d.wanted, d.house = wanted, house // a version that fails is not tried every two seconds
+	know, err := d.newest(ctx, house)
 	if err != nil {
-		d.cfg.Logger.ErrorContext(ctx, "a version of the triage knowledge is not used", "version", wanted, "error", err)
+		d.cfg.Logger.WarnContext(ctx, "triage keeps the knowledge it has", "error", err)
 		return d.active
 	}
-	d.active = Knowledge{Set: set, Version: wanted}
+	d.wanted, d.house, d.active = wanted, house, know // a version that fails is not tried every two seconds
 	return d.active
+}
+
+// newest loads the latest version in force that can be used; of none, the
+// hospital's files.
+func (d *Desk) newest(ctx context.Context, house []hospital.Department) (Knowledge, error) {
+	all, err := d.cfg.DB.Versions(ctx, kind)
+	if err != nil {
+		return Knowledge{}, err
+	}
+	now := d.cfg.Now()
+	for _, v := range all {
+		if v.ValidFrom.After(now) {
+			continue
+		}
+		set, err := d.load(v, house)
+		if err == nil {
+			return Knowledge{Set: set, Version: v.Version}, nil
+		}
+		d.cfg.Logger.ErrorContext(ctx, "a version of the triage knowledge is not used", "version", v.Version, "error", err)
+	}
+	set, err := triage.Overlay{Files: d.cfg.Files, House: house}.Load()
+	return Knowledge{Set: set}, err
 }
 
 // current is the name of the version in force, "" for none.
@@ -128,20 +149,12 @@ func (d *Desk) current(ctx context.Context) (version string, err error) {
 }
 
 // load compiles a version over the hospital's files and departments.
-func (d *Desk) load(ctx context.Context, version string, house []hospital.Department) (*triage.Set, error) {
-	over := triage.Overlay{Files: d.cfg.Files, House: house}
-	if version != "" {
-		v, err := d.cfg.DB.Version(ctx, kind, version)
-		if err != nil {
-			return nil, err
-		}
-		draft, err := read(v)
-		if err != nil {
-			return nil, err
-		}
-		over.Bundle = []byte(draft.Knowledge)
+func (d *Desk) load(v sqldb.Version, house []hospital.Department) (*triage.Set, error) {
+	draft, err := read(v)
+	if err != nil {
+		return nil, err
 	}
-	return over.Load()
+	return triage.Overlay{Files: d.cfg.Files, House: house, Bundle: []byte(draft.Knowledge)}.Load()
 }
 
 // read opens a stored version. Its bytes must be those that were published.

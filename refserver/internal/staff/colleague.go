@@ -162,5 +162,9 @@ func (d *Desk) allObjects() []object {
 	if d.cfg.Jobs != nil {
 		all = append(all, d.jobs())
 	}
-	return append(all, d.unreadable(), d.policyObject(), d.audit(), d.accounts())
+	all = append(all, d.unreadable(), d.policyObject())
+	if d.cfg.Guide != nil {
+		all = append(all, d.knowledge(), d.consultations())
+	}
+	return append(all, d.audit(), d.accounts())
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/wxhospital/hospital/his"
 	"github.com/wxhospital/hospital/internal/sqldb"
 	"github.com/wxhospital/hospital/payment"
+	"github.com/wxhospital/hospital/refserver/internal/guide"
 )
 
 // Schedules is where schedules and their segments are read; the Scheduling of
@@ -71,10 +72,11 @@ type Config struct {
 	Cashier  *payment.Cashier  // required
 	Jobs     *sqldb.Jobs       // dead letters; nil: no page of them
 
-	Schedules Schedules // nil: schedules are not listed, and no rule can be tried out
-	Names     Names     // nil: departments and doctors are shown by their ids
-	Messages  Messages  // nil: no page of failed messages
-	Codes     Codes     // nil: no page of codes
+	Schedules Schedules   // nil: schedules are not listed, and no rule can be tried out
+	Names     Names       // nil: departments and doctors are shown by their ids
+	Messages  Messages    // nil: no page of failed messages
+	Codes     Codes       // nil: no page of codes
+	Guide     *guide.Desk // nil: no pages of triage
 
 	// PlainHTTP lets the session's cookie travel without TLS: for a listener on
 	// loopback only.

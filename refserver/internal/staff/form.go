@@ -46,9 +46,10 @@ const (
 
 type choice struct{ Value, Label string }
 
-// Bounds of a form. A policy file is the largest thing that is sent.
+// Bounds of a form. Triage knowledge with its cases is the largest thing that is
+// sent.
 const (
-	maxFormBytes = 256 << 10
+	maxFormBytes = 2 << 20
 	maxText      = 100
 	maxReason    = 200
 	maxArea      = 64 << 10

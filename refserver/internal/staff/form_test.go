@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/wxhospital/hospital"
+	"github.com/wxhospital/hospital/refserver/internal/guide"
 )
 
 func fieldsOfEveryKind() []field {
@@ -124,7 +125,7 @@ func TestAnActThatNobodyIsGivenStandsInTheTable(t *testing.T) {
 	for act, roles := range permissions {
 		require.NotEmpty(t, roles, act)
 	}
-	d := &Desk{cfg: Config{Codes: struct{ Codes }{}, Messages: struct{ Messages }{}, Jobs: nil, Prefix: "/staff"}}
+	d := &Desk{cfg: Config{Codes: struct{ Codes }{}, Messages: struct{ Messages }{}, Jobs: nil, Guide: &guide.Desk{}, Prefix: "/staff"}}
 	objects := append(d.allObjects(), d.jobs())
 	listed := map[Act]bool{}
 	for _, o := range objects {

@@ -67,6 +67,7 @@ type result struct {
 	Notice string // instead, on a page that is shown at once
 	Secret *secret
 	Facts  []fact
+	Tables []table
 	Values values // what stands in the form again
 }
 
@@ -427,6 +428,7 @@ func (d *Desk) show(w http.ResponseWriter, r *http.Request, who session, o objec
 	}
 	v.Notice, v.Secret = done.Notice, done.Secret
 	v.Facts = append(v.Facts, done.Facts...)
+	v.Tables = append(v.Tables, done.Tables...)
 	if done.Secret != nil {
 		v.Forms = nil // no second one by a second press
 	}

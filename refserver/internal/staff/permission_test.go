@@ -33,7 +33,10 @@ func ways() map[staff.Act]struct{ method, path string } {
 		staff.ReadCodes: {http.MethodGet, "/codes"}, staff.MakeCode: {http.MethodPost, "/codes/new/make"},
 		staff.ReadAudit: {http.MethodGet, "/audit"}, staff.ReadPolicies: {http.MethodGet, "/policies"},
 		staff.CheckPolicy: {http.MethodPost, "/policies/new/check"}, staff.PublishPolicy: {http.MethodPost, "/policies/new/publish"},
-		staff.ReadAccounts: {http.MethodGet, "/accounts"}, staff.CreateAccount: {http.MethodPost, "/accounts/new/create"},
+		staff.ReadKnowledge: {http.MethodGet, "/knowledge"}, staff.CheckKnowledge: {http.MethodPost, "/knowledge/new/check"},
+		staff.PublishKnowledge: {http.MethodPost, "/knowledge/new/publish"}, staff.RestoreKnowledge: {http.MethodPost, "/knowledge/x/restore"},
+		staff.ReadConsultations: {http.MethodGet, "/consultations"},
+		staff.ReadAccounts:      {http.MethodGet, "/accounts"}, staff.CreateAccount: {http.MethodPost, "/accounts/new/create"},
 		staff.ChangeRoles: {http.MethodPost, "/accounts/x/roles"}, staff.ResetAccount: {http.MethodPost, "/accounts/x/reset"},
 		staff.DisableAccount: {http.MethodPost, "/accounts/x/disable"}, staff.EnableAccount: {http.MethodPost, "/accounts/x/enable"},
 	}

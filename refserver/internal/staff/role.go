@@ -68,6 +68,11 @@ const (
 	CheckPolicy        Act = "policy.check"
 	PublishPolicy      Act = "policy.publish"
 	TryPolicy          Act = "policy.try"
+	ReadKnowledge      Act = "knowledge.read"
+	CheckKnowledge     Act = "knowledge.check"
+	PublishKnowledge   Act = "knowledge.publish"
+	RestoreKnowledge   Act = "knowledge.restore"
+	ReadConsultations  Act = "consultation.read"
 	ReadAccounts       Act = "account.read"
 	CreateAccount      Act = "account.create"
 	ChangeRoles        Act = "account.roles"
@@ -106,6 +111,11 @@ var permissions = map[Act][]Role{
 	CheckPolicy:        {RoleAdmin},
 	PublishPolicy:      {RoleAdmin},
 	TryPolicy:          {RoleDesk},
+	ReadKnowledge:      {RoleDesk, RoleOperations, RoleAdmin},
+	CheckKnowledge:     {RoleAdmin},
+	PublishKnowledge:   {RoleAdmin},
+	RestoreKnowledge:   {RoleAdmin},
+	ReadConsultations:  {RoleOperations, RoleAdmin},
 	ReadAccounts:       {RoleAdmin},
 	CreateAccount:      {RoleAdmin},
 	ChangeRoles:        {RoleAdmin},

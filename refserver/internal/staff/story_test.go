@@ -15,7 +15,9 @@ import (
 	"github.com/wxhospital/hospital/internal/sqldb"
 	"github.com/wxhospital/hospital/internal/sqltest"
 	"github.com/wxhospital/hospital/payment"
+	"github.com/wxhospital/hospital/refserver/internal/guide"
 	"github.com/wxhospital/hospital/refserver/internal/staff"
+	"github.com/wxhospital/hospital/triage"
 )
 
 func readInto(r io.Reader, keep *strings.Builder) io.Reader { return io.TeeReader(r, keep) }
@@ -342,4 +344,65 @@ func TestDeadJobsAndUnreadableRowsComeBack(t *testing.T) {
 	dead, err := jobs.Dead(w.Context())
 	require.NoError(w, err)
 	require.Empty(w, dead)
+}
+
+func TestTriageKnowledgeIsCheckedPublishedAndTakenBack(t *testing.T) {
+	t.Parallel()
+	sqltest.Each(t, func(t *sqltest.T) {
+		w := newWorld(t.T, t.Open)
+		b := w.first()
+		w.clock.Pass(time.Minute)
+		b.get("/staff/knowledge/new")
+		faulty := "{\n\"rules\": {\"kind\": \"rules\", \"rules\": [\n{\"id\": \"a\", \"why\": \"x\", \"when\": {\"symptoms_any\": [\"没有这个词\"]}, \"first\": \"TCM\"}]}}"
+		page := b.submit("/check", map[string]string{"knowledge": faulty})
+		require.Equal(w, http.StatusBadRequest, page.status)
+		require.Contains(w, page.text(), "overlay/rules.json:3: unknown symptom")
+		page = b.submit("/publish", map[string]string{"knowledge": faulty, "reason": "试试"})
+		require.Equal(w, http.StatusBadRequest, page.status, "a faulty set is refused")
+		require.Contains(w, page.text(), "overlay/rules.json:3: unknown symptom")
+		require.Contains(w, b.get("/staff/knowledge").text(), "还没有发布过", "and the one in force stays")
+
+		good := strings.Replace(faulty, "没有这个词", "膝盖疼", 1)
+		cases := `{"id": "knee", "text": "膝盖疼", "gold": ["TCM"]}`
+		b.get("/staff/knowledge/new")
+		page = b.submit("/check", map[string]string{"knowledge": good, "cases": cases})
+		require.Contains(w, page.text(), "校验通过")
+		tables := page.Find("main section table")
+		require.Contains(w, tables.Eq(0).Text(), "rules")
+		require.Contains(w, page.text(), "新增")
+		require.Contains(w, tables.Text(), "现行0 / 1")
+		require.Contains(w, tables.Text(), "本稿1 / 1")
+		require.Equal(w, http.StatusBadRequest, b.submit("/publish", map[string]string{"knowledge": good, "cases": cases}).status, "no act without a reason")
+		page = b.submit("/publish", map[string]string{"knowledge": good, "cases": cases, "reason": "本院骨伤专家门诊"})
+		require.Equal(w, "/staff/knowledge?done=done", page.at, page.text())
+		require.Contains(w, page.text(), "生效中")
+		require.Equal(w, []string{"zhao staff.knowledge.publish ok 本院骨伤专家门诊"}, w.trail(sqldb.AuditQuery{Action: "staff.knowledge.publish", Limit: 1}))
+		require.Equal(w, "TCM", w.advised("膝盖疼"))
+
+		b.get("/staff/knowledge/new")
+		b.submit("/publish", map[string]string{"knowledge": `{"set": {"kind": "set", "version": "two"}}`, "reason": "撤下规则"})
+		w.clock.Pass(time.Minute)
+		require.Equal(w, "ORTH", w.advised("膝盖疼"))
+		page = b.get("/staff/knowledge/0001")
+		require.Contains(w, page.Find("pre").Text(), "膝盖疼")
+		page = b.submit("/restore", map[string]string{"reason": "恢复专家门诊"})
+		require.Equal(w, "/staff/knowledge/0003?done=done", page.at, page.text())
+		require.Equal(w, "TCM", w.advised("膝盖疼"))
+		require.Equal(w, []string{"zhao staff.knowledge.restore ok 恢复专家门诊"}, w.trail(sqldb.AuditQuery{Action: "staff.knowledge.restore", Limit: 1}))
+
+		require.NoError(w, w.guide.Record(w.Context(), guide.Consultation{
+			Day: hospital.DateOf(w.clock.Now()), Level: "none", Age: "40-59", Understood: []string{"膝盖疼"}, Departments: []string{"TCM"}, Sure: true,
+		}))
+		page = b.get("/staff/consultations")
+		require.Contains(w, page.text(), "膝盖疼")
+		require.Contains(w, page.Find("table").First().Text(), "TCM1")
+	})
+}
+
+// advised is the standard department that comes first now.
+func (w *world) advised(text string) string {
+	w.Helper()
+	a, err := w.guide.Knowledge(w.Context()).Set.Advise(triage.Complaint{Text: text})
+	require.NoError(w, err)
+	return a.Departments[0].Standard
 }

@@ -26,6 +26,7 @@ import (
 	"github.com/wxhospital/hospital/payment"
 	"github.com/wxhospital/hospital/payment/paymentsql"
 	"github.com/wxhospital/hospital/payment/paymenttest"
+	"github.com/wxhospital/hospital/refserver/internal/guide"
 	"github.com/wxhospital/hospital/refserver/internal/leaktest"
 	"github.com/wxhospital/hospital/refserver/internal/staff"
 )
@@ -89,6 +90,7 @@ type world struct {
 	cashier  *payment.Cashier
 	grants   *grants
 	mailbox  *mailbox
+	guide    *guide.Desk
 	desk     *staff.Desk
 	server   *httptest.Server
 	secrets  map[string]string // of second factors, by login
@@ -139,9 +141,11 @@ func newWorld(t *testing.T, open sqltest.Open) *world {
 	require.NoError(t, err)
 	w.grants = &grants{store: store, bookings: w.bookings, now: w.clock.Now}
 	w.mailbox = &mailbox{bookings: w.bookings, failed: []staff.Message{{ID: "m1", Scene: "appt.booked", Channel: "wechat", Failure: "rejected 43004", Tries: 1}}}
+	w.guide, err = guide.New(ctx, guide.Config{DB: w.db, House: w.hospital.Departments, Now: w.clock.Now, Wall: w.clock.Now, Logger: w.watch.Logger()})
+	require.NoError(t, err)
 	w.desk, err = staff.New(staff.Config{
 		Hospital: "示例中医院", Store: store, Gate: hospital.NewGate(w.grants, w.clock.Now), Booking: w.booking, Bookings: w.bookings,
-		Cashier: w.cashier, Jobs: jobs, Schedules: w.hospital, Messages: w.mailbox, Codes: codes{w.bookings}, PlainHTTP: true, Now: w.clock.Now,
+		Cashier: w.cashier, Jobs: jobs, Schedules: w.hospital, Messages: w.mailbox, Codes: codes{w.bookings}, Guide: w.guide, PlainHTTP: true, Now: w.clock.Now,
 		Logger: w.watch.Logger(),
 	})
 	require.NoError(t, err)
