@@ -5,7 +5,7 @@ BENCH ?= .
 PKG ?= ./...
 
 .DEFAULT_GOAL := help
-.PHONY: help check test race lint fuzz bench demo ci
+.PHONY: help check test race lint fuzz bench demo shot ci
 
 help: ## list what make can do
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ bench: ## benchmarks; BENCH=Merged PKG=./internal/sqldb picks some
 
 demo: ## the hospital with everything around it simulated
 	go run ./examples/hospital
+
+shot: ## the picture of the readmes anew; needs Chromium
+	HOSPITAL_README_SHOT=$(CURDIR)/docs/sim.webp go test -count 1 -run TestTheTestBedLooksAsInTheReadme ./examples/hospital
 
 ci: ## everything that must hold before a merge, tools installed as needed
 	.ci/run

@@ -39,6 +39,8 @@ type config struct {
 	Rules    rulesConfig    `yaml:"rules"`
 	Overlay  string         `yaml:"overlay"`         // folder of the hospital's own templates, "" for none
 	Proxies  []netip.Prefix `yaml:"trusted_proxies"` // that may say who the peer is
+	// Notices are the account's templates by scene; see refserver.Messages.
+	Notices map[string]noticeConfig `yaml:"notices"`
 	// MetricsToken is a file with the token that reads the metrics from elsewhere.
 	MetricsToken string `yaml:"metrics_token_file"`
 	// SimulatedClock is the clock of far sides that are simulated, which business
@@ -88,6 +90,12 @@ type payConfig struct {
 type textConfig struct {
 	URL   string `yaml:"url"`
 	Token string `yaml:"token_file"` // "" for none
+}
+
+// noticeConfig is a template and what its fields show: {thing1: patient}.
+type noticeConfig struct {
+	Template string            `yaml:"template"`
+	Fields   map[string]string `yaml:"fields"`
 }
 
 // rulesConfig are the rules of booking that are in force from a day on.
@@ -212,7 +220,10 @@ func (c config) partners() (partners, error) {
 		base: strings.TrimSuffix(c.BaseURL, "/"), proxies: c.Proxies, now: time.Now,
 		names: refserver.Names{Name: h.Name, Short: h.Short, Phone: h.Phone, Address: h.Address, Emergency: h.Emergency, Account: h.Account, Brand: h.Brand},
 		his:   his.Config{BaseURL: c.HIS.URL},
-		text:  texterConfig{URL: c.Text.URL},
+		text:  texterConfig{URL: c.Text.URL}, notices: map[string]refserver.NoticeTemplate{},
+	}
+	for scene, n := range c.Notices {
+		p.notices[scene] = refserver.NoticeTemplate{ID: n.Template, Fields: n.Fields}
 	}
 	if c.Overlay != "" {
 		p.overlay = os.DirFS(c.path(c.Overlay))

@@ -64,7 +64,10 @@ func introduce(set settings, world *sim.World, clock *clock) error {
 		return err
 	}
 	site := &url.URL{Scheme: "http", Host: set.addr, Path: patientPath}
-	names := demoNames()
+	names, notices := demoNames(), map[string]noticeConfig{}
+	for scene, notice := range sim.Notices() {
+		notices[scene] = noticeConfig(notice)
+	}
 	text, err := yaml.Marshal(config{
 		BaseURL:  site.String(),
 		Hospital: hospitalConfig{Name: names.Name, Phone: names.Phone, Address: names.Address, Emergency: names.Emergency},
@@ -76,6 +79,7 @@ func introduce(set settings, world *sim.World, clock *clock) error {
 		},
 		Text:           textConfig{URL: world.TextURL},
 		Rules:          rulesConfig{Preset: "wuxi2018", From: clock.opened().String()},
+		Notices:        notices,
 		SimulatedClock: strings.TrimSuffix(world.HISURL, "/his") + simverb.Prefix + "clock",
 	})
 	if err != nil {

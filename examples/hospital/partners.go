@@ -23,7 +23,8 @@ type partners struct {
 	metricsToken string
 	overlay      fs.FS
 	rules        booking.PolicyVersion
-	now          func() time.Time // business time
+	notices      map[string]refserver.NoticeTemplate // by scene
+	now          func() time.Time                    // business time
 
 	his     his.Config
 	account wechat.Config
@@ -52,7 +53,10 @@ func simulated(far *sim.World, clock *clock) (partners, error) {
 			APIv3Key: []byte(merchant.APIv3Key), PublicKey: merchant.PublicKey, PublicKeyID: merchant.PublicKeyID,
 			PlatformCertificates: merchant.Certificates, BaseURL: far.WeChatPayURL,
 		},
-		text: texterConfig{URL: far.TextURL},
+		text: texterConfig{URL: far.TextURL}, notices: map[string]refserver.NoticeTemplate{},
+	}
+	for scene, notice := range sim.Notices() {
+		p.notices[scene] = refserver.NoticeTemplate{ID: notice.Template, Fields: notice.Fields}
 	}
 	rules, err := booking.Preset("wuxi2018")
 	if err != nil {

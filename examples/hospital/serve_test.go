@@ -253,6 +253,7 @@ func TestTheConfigurationIsReadStrictly(t *testing.T) {
 		"larger than any configuration": {right + "#" + strings.Repeat("x", maxConfig), []string{"65536"}},
 		"a key file that is not there":  {strings.Replace(right, "merchant_key.pem", "nowhere.pem", 1), []string{"wechatpay", "nowhere.pem"}},
 		"rules that nobody ships":       {strings.Replace(right, "preset: wuxi2018", "preset: none", 1), []string{"rules", "none", "wuxi2018"}},
+		"a scene that nobody knows":     {strings.Replace(right, "appt.booked:", "appt.bocked:", 1), []string{"appt.bocked"}},
 		"a clock of another machine":    {strings.Replace(right, "simulated_clock: http://127.0.0.1", "simulated_clock: http://10.0.0.1", 1), []string{"simulated_clock"}},
 		"patients over plain http":      {strings.Replace(right, "base_url: http://127.0.0.1:8080/m", "base_url: http://h.example.com/m", 1), []string{"https"}},
 		"a proxy that is no network":    {strings.Replace(right, "trusted_proxies: []", "trusted_proxies: [everybody]", 1), []string{"everybody"}},
