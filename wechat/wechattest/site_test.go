@@ -124,7 +124,14 @@ type answer struct {
 	ThumbID  string `json:"thumb_media_id"`
 	VideoURL string `json:"video_url"`
 	URL      string `json:"url"`
-	raw      string
+	Menu     string `json:"menuid"`
+	Ticket   string `json:"ticket"`
+	Key      string `json:"short_key"`
+	Publish  string `json:"publish_id"`
+	Tag      struct {
+		ID int `json:"id"`
+	} `json:"tag"`
+	raw string
 }
 
 func read(tb testing.TB, w *httptest.ResponseRecorder) answer {
