@@ -152,7 +152,7 @@ func TestAOneTimeMessageIsRefused(t *testing.T) {
 		"a second field":      {body(`"data":{ => "data":{"first":{"value":"a"},`), 47003},
 		"an unknown field":    {body(`"title" => "page":"a","title"`), 47001},
 		"no agreement":        {body(`"报告" => "报告"`), 43101},
-		"a foreign programme": {body(`"title" => "miniprogram":{"appid":"wx2","pagepath":"a"},"title"`), 40166},
+		"a foreign program": {body(`"title" => "miniprogram":{"appid":"wx2","pagepath":"a"},"title"`), 40166},
 	})
 	for what, link := range map[string]string{
 		"action": "action=ask", "appid": "action=get_confirm&appid=wx", "scene": "action=get_confirm&appid=" + a.Account().AppID + "&scene=10001",
@@ -442,8 +442,8 @@ func TestAVisitIsRefused(t *testing.T) {
 		"a page of another type":  {edit(`"web"`, `"h5"`), 40097},
 		"a page without address":  {edit(`,"url":"http://a.cn"`, ``), 40097},
 		"a page's unknown field":  {edit(`"url"`, `"path":"a","url"`), 47001},
-		"a foreign programme":     {edit(`"page_type":"web","url":"http://a.cn"`, `"page_type":"mini_program","app_id":"wx2","fullpath":"a"`), 40166},
-		"a programme without way": {edit(`"page_type":"web","url":"http://a.cn"`, `"page_type":"mini_program","app_id":"wx111"`), 40165},
+		"a foreign program":     {edit(`"page_type":"web","url":"http://a.cn"`, `"page_type":"mini_program","app_id":"wx2","fullpath":"a"`), 40166},
+		"a program without way": {edit(`"page_type":"web","url":"http://a.cn"`, `"page_type":"mini_program","app_id":"wx111"`), 40165},
 	})
 	require.Empty(t, f.Visits())
 	require.Zero(t, a.post("/cityservice/sendchannelmsg", base).Code)
