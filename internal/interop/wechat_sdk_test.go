@@ -41,7 +41,8 @@ func silenceper(account wechattest.Account, stable bool) *officialaccount.Offici
 // is one for the whole process, so this is one test.
 func TestSilenceperCallsThePlatform(t *testing.T) {
 	t.Parallel()
-	site := wechattest.Start(t, wechattest.Config{Mode: ours.Safe, Templates: officialTemplates(), UnionIDs: true, Domains: []string{"hospital.example"}})
+	site := wechattest.Start(t, wechattest.Config{Mode: ours.Safe, Templates: officialTemplates(), UnionIDs: true, Domains: []string{"hospital.example"},
+		Library: officialLibrary(), Categories: []wechattest.Category{{ID: 616, Name: "公立医疗机构"}}})
 	base, err := url.Parse(site.URL)
 	require.NoError(t, err)
 	wechat.NewWechat().SetHTTPClient(&http.Client{Transport: redirect{base}})
@@ -145,6 +146,7 @@ func TestSilenceperCallsThePlatform(t *testing.T) {
 	_, err = stable.GetOauth().GetUserAccessToken(back.Query().Get("code"))
 	require.ErrorContains(t, err, "errcode=40163")
 
+	silenceperSends(t, site, stable, user)
 	require.NoError(t, stable.GetMenu().DeleteMenu())
 	require.NoError(t, stable.GetBasic().ClearQuota())
 	require.NoError(t, site.Revoke(wechattest.Stable))

@@ -79,7 +79,7 @@ func (t *turn) listAgents(*request) (any, *refusal) {
 	type row struct {
 		Account string `json:"kf_account"`
 		Picture string `json:"kf_headimgurl"`
-		ID      string `json:"kf_id"`
+		ID      int64  `json:"kf_id"` // quoted in the documentation's sample; libraries in use read a number
 		Name    string `json:"kf_nick"`
 		Person  string `json:"kf_wx,omitempty"`
 		Invited string `json:"invite_wx,omitempty"`
@@ -91,7 +91,7 @@ func (t *turn) listAgents(*request) (any, *refusal) {
 	}{[]row{}}
 	for _, key := range t.agents.keys() {
 		a := t.agents.rows[key]
-		r := row{Account: a.Account, Picture: a.Picture, ID: decimal(a.ID), Name: a.Name, Person: a.WeChatID}
+		r := row{Account: a.Account, Picture: a.Picture, ID: a.ID, Name: a.Name, Person: a.WeChatID}
 		if r.State = a.invite(t.now); r.State != "" {
 			r.Invited, r.Expires = a.Invited, a.Expires.Unix()
 		}
@@ -105,7 +105,7 @@ func (t *turn) listOnline(*request) (any, *refusal) {
 	type row struct {
 		Account string `json:"kf_account"`
 		Status  int    `json:"status"`
-		ID      string `json:"kf_id"`
+		ID      int64  `json:"kf_id"` // as above
 		Cases   int    `json:"accepted_case"`
 	}
 	out := struct {
@@ -113,7 +113,7 @@ func (t *turn) listOnline(*request) (any, *refusal) {
 	}{[]row{}}
 	for _, key := range t.agents.keys() {
 		if a := t.agents.rows[key]; a.Online {
-			out.Rows = append(out.Rows, row{a.Account, 1, decimal(a.ID), len(t.sessionsOf(a.Account))})
+			out.Rows = append(out.Rows, row{a.Account, 1, a.ID, len(t.sessionsOf(a.Account))})
 		}
 	}
 	return out, nil
