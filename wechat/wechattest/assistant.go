@@ -18,24 +18,25 @@ func assistantEndpoints() []endpoint {
 
 // Visit is what the user's service notices show of one order of 微信就医助手.
 type Visit struct {
-	Order string
+	Order string `json:"order"`
 	// Heading is "本次门诊流程", "本次住院流程", "本次体检流程", "本次线上问诊流程", or
 	// "本次就医流程" where the messages are of several kinds.
-	Heading  string
-	Patient  string
-	CardNo   string
-	Messages []VisitNews
+	Heading  string      `json:"heading"`
+	Patient  string      `json:"patient"`
+	CardNo   string      `json:"card_no"`
+	Messages []VisitNews `json:"messages"`
 }
 
 // VisitNews is one message about a visit.
 type VisitNews struct {
-	At     time.Time
-	Status int
-	MsgID  string
-	Fields map[string]string // business_info, but for the pages
+	At     time.Time         `json:"at"`
+	Status int               `json:"status"`
+	MsgID  string            `json:"msg_id"`
+	Fields map[string]string `json:"fields"` // business_info, but for the pages
 	// URL is where a tap leads, ElderURL where it leads for who uses 长辈版:
 	// an address, or "appid/path" of a mini program.
-	URL, ElderURL string
+	URL      string `json:"url,omitempty"`
+	ElderURL string `json:"elder_url,omitempty"`
 }
 
 // visitPage is where a tap leads.

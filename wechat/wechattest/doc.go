@@ -21,7 +21,9 @@
 // The platform keeps state and refuses as WeChat does, with WeChat's code and
 // words: token epochs, the IP allow list, quotas a day and a minute, the limits
 // of a menu, the fields of a template, credits for customer-service messages
-// and subscriptions, one-use codes of web logins. Its pushes are signed, sealed
+// and subscriptions, seats and sessions of the desk, four messages to many a
+// month, one-use codes of web logins. Calls that send refuse a field that they do
+// not know, which the real platform passes over in silence. Its pushes are signed, sealed
 // and repeated as the account's mode says, and it reads replies as strictly as
 // a phone would show them. What the documentation leaves open is decided for the
 // stricter side and said so in the comment.

@@ -20,9 +20,12 @@ import (
 func desk(tb testing.TB, edit func(*wechattest.Config)) *account {
 	tb.Helper()
 	keywords := []wechattest.LibraryKeyword{
-		{ID: 1, Name: "就诊人", Rule: "thing", Example: "陈素心"}, {ID: 2, Name: "时间", Rule: "time", Example: "15:01"},
-		{ID: 3, Name: "科室", Rule: "thing", Example: "针灸科"}, {ID: 4, Name: "序号", Rule: "number", Example: "7"},
-		{ID: 5, Name: "地点", Rule: "thing", Example: "三楼"}, {ID: 6, Name: "备注", Rule: "thing", Example: "空腹"},
+		{ID: 1, Name: "就诊人", Rule: "thing", Example: "陈素心"},
+		{ID: 2, Name: "时间", Rule: "time", Example: "15:01"},
+		{ID: 3, Name: "科室", Rule: "thing", Example: "针灸科"},
+		{ID: 4, Name: "序号", Rule: "number", Example: "7"},
+		{ID: 5, Name: "地点", Rule: "thing", Example: "三楼"},
+		{ID: 6, Name: "备注", Rule: "thing", Example: "空腹"},
 	}
 	config := wechattest.Config{
 		Library: []wechattest.LibraryTemplate{
@@ -123,8 +126,14 @@ func TestSubscriptionAdministrationRefuses(t *testing.T) {
 		ids, start, limit string
 		code              int
 	}{
-		{"616", "-1", "30", 200016}, {"616", "", "30", 200016}, {"616", "0", "31", 200017}, {"616", "0", "0", 200017},
-		{"", "0", "30", 200018}, {"616,2", "0", "30", 200019}, {"a", "0", "30", 200019}, {"616", "5", "30", 0},
+		{"616", "-1", "30", 200016},
+		{"616", "", "30", 200016},
+		{"616", "0", "31", 200017},
+		{"616", "0", "0", 200017},
+		{"", "0", "30", 200018},
+		{"616,2", "0", "30", 200019},
+		{"a", "0", "30", 200019},
+		{"616", "5", "30", 0},
 	} {
 		require.Equal(t, test.code, a.get(titles, "ids", test.ids, "start", test.start, "limit", test.limit).Code, "%+v", test)
 	}
@@ -142,16 +151,16 @@ func TestAOneTimeMessageIsRefused(t *testing.T) {
 		return strings.Replace(base, old, fresh, 1)
 	}
 	a.refuses("/cgi-bin/message/template/subscribe", map[string]wrong{
-		"an unknown openid":   {body(`%s => o0`, f.OpenID()), 40003},
-		"another template":    {body(`"O" => "T"`), 40037},
-		"no scene":            {body(`"scene":"7", => `), 40097},
-		"a scene too high":    {body(`"7" => 10001`), 40097},
-		"a title of 16":       {body(`"报告" => "%s"`, strings.Repeat("字", 16)), 47003},
-		"no content":          {body(`已出 => `), 47003},
-		"a content of 201":    {body(`已出 => %s`, strings.Repeat("字", 201)), 47003},
-		"a second field":      {body(`"data":{ => "data":{"first":{"value":"a"},`), 47003},
-		"an unknown field":    {body(`"title" => "page":"a","title"`), 47001},
-		"no agreement":        {body(`"报告" => "报告"`), 43101},
+		"an unknown openid": {body(`%s => o0`, f.OpenID()), 40003},
+		"another template":  {body(`"O" => "T"`), 40037},
+		"no scene":          {body(`"scene":"7", => `), 40097},
+		"a scene too high":  {body(`"7" => 10001`), 40097},
+		"a title of 16":     {body(`"报告" => "%s"`, strings.Repeat("字", 16)), 47003},
+		"no content":        {body(`已出 => `), 47003},
+		"a content of 201":  {body(`已出 => %s`, strings.Repeat("字", 201)), 47003},
+		"a second field":    {body(`"data":{ => "data":{"first":{"value":"a"},`), 47003},
+		"an unknown field":  {body(`"title" => "page":"a","title"`), 47001},
+		"no agreement":      {body(`"报告" => "报告"`), 43101},
 		"a foreign program": {body(`"title" => "miniprogram":{"appid":"wx2","pagepath":"a"},"title"`), 40166},
 	})
 	for what, link := range map[string]string{
@@ -423,27 +432,27 @@ func TestAVisitIsRefused(t *testing.T) {
 		return strings.Replace(base, old, fresh, 1)
 	}
 	a.refuses("/cityservice/sendchannelmsg", map[string]wrong{
-		"an unknown openid":       {edit(f.OpenID(), "o0"), 40003},
-		"another app":             {edit(a.Account().AppID, "wx0"), 40013},
-		"another business":        {edit("150,", "151,"), 40097},
-		"an unknown status":       {edit("1501001", "1506001"), 40097},
-		"a status in quotes":      {edit("1501001", `"1501001"`), 47001},
-		"no order":                {edit(`"v1"`, `""`), 40097},
-		"no msg_id":               {edit(`"m1"`, `""`), 40097},
-		"an unknown field":        {edit(`"order_id"`, `"orderid"`), 47001},
-		"no card":                 {edit(`"pat_hospital_id":"a1",`, ``), 40097},
-		"no name":                 {edit(`李*龙`, ``), 40097},
-		"no department":           {edit(`3楼`, ``), 40097},
-		"a day that is none":      {edit(`11-26`, `11-31`), 40097},
-		"a time in words":         {edit(`2026-11-26 10:30-11:00`, `上午`), 40097},
-		"another field":           {edit(`"pat_name"`, `"memo2":"a","pat_name"`), 47001},
-		"a number for a text":     {edit(`"3楼"`, `3`), 47001},
-		"a page without type":     {edit(`"page_type":"web",`, ``), 40097},
-		"a page of another type":  {edit(`"web"`, `"h5"`), 40097},
-		"a page without address":  {edit(`,"url":"http://a.cn"`, ``), 40097},
-		"a page's unknown field":  {edit(`"url"`, `"path":"a","url"`), 47001},
-		"a foreign program":     {edit(`"page_type":"web","url":"http://a.cn"`, `"page_type":"mini_program","app_id":"wx2","fullpath":"a"`), 40166},
-		"a program without way": {edit(`"page_type":"web","url":"http://a.cn"`, `"page_type":"mini_program","app_id":"wx111"`), 40165},
+		"an unknown openid":      {edit(f.OpenID(), "o0"), 40003},
+		"another app":            {edit(a.Account().AppID, "wx0"), 40013},
+		"another business":       {edit("150,", "151,"), 40097},
+		"an unknown status":      {edit("1501001", "1506001"), 40097},
+		"a status in quotes":     {edit("1501001", `"1501001"`), 47001},
+		"no order":               {edit(`"v1"`, `""`), 40097},
+		"no msg_id":              {edit(`"m1"`, `""`), 40097},
+		"an unknown field":       {edit(`"order_id"`, `"orderid"`), 47001},
+		"no card":                {edit(`"pat_hospital_id":"a1",`, ``), 40097},
+		"no name":                {edit(`李*龙`, ``), 40097},
+		"no department":          {edit(`3楼`, ``), 40097},
+		"a day that is none":     {edit(`11-26`, `11-31`), 40097},
+		"a time in words":        {edit(`2026-11-26 10:30-11:00`, `上午`), 40097},
+		"another field":          {edit(`"pat_name"`, `"memo2":"a","pat_name"`), 47001},
+		"a number for a text":    {edit(`"3楼"`, `3`), 47001},
+		"a page without type":    {edit(`"page_type":"web",`, ``), 40097},
+		"a page of another type": {edit(`"web"`, `"h5"`), 40097},
+		"a page without address": {edit(`,"url":"http://a.cn"`, ``), 40097},
+		"a page's unknown field": {edit(`"url"`, `"path":"a","url"`), 47001},
+		"a foreign program":      {edit(`"page_type":"web","url":"http://a.cn"`, `"page_type":"mini_program","app_id":"wx2","fullpath":"a"`), 40166},
+		"a program without way":  {edit(`"page_type":"web","url":"http://a.cn"`, `"page_type":"mini_program","app_id":"wx111"`), 40165},
 	})
 	require.Empty(t, f.Visits())
 	require.Zero(t, a.post("/cityservice/sendchannelmsg", base).Code)
@@ -512,6 +521,36 @@ func TestALibraryMustMakeTemplates(t *testing.T) {
 	}
 	_, err := wechattest.New(wechattest.Config{Library: []wechattest.LibraryTemplate{good, good}})
 	require.ErrorIs(t, err, &hospital.Error{Kind: hospital.Invalid, Code: "bad_config"}, "twice")
+}
+
+func TestTheControlSurfaceDrivesTheDesk(t *testing.T) {
+	t.Parallel()
+	site := wechattest.Start(t, wechattest.Config{OneTimeTemplate: "O", Domains: []string{"h.example.com"}, Assistant: true, WeChatID: "wxhospital"})
+	a := &account{Platform: site.Platform, tb: t}
+	f := site.Follower(t.Context(), "陈素心")
+	must := func(method, path string, pairs ...string) string {
+		t.Helper()
+		status, body := steer(t, site, method, path, pairs...)
+		require.Equal(t, http.StatusOK, status, body)
+		return body
+	}
+	require.Zero(t, a.post("/customservice/kfaccount/add", `{"kf_account":"wang@wxhospital","nickname":"王"}`).Code)
+	require.Zero(t, a.post("/customservice/kfaccount/inviteworker", `{"kf_account":"wang@wxhospital","invite_wx":"nurse_wang"}`).Code)
+	must("POST", "/_sim/invitation", "person", "nurse_wang", "on", "true")
+	must("POST", "/_sim/attend", "account", "wang@wxhospital", "on", "true")
+	require.Zero(t, a.post("/customservice/kfsession/create", `{"kf_account":"wang@wxhospital","openid":"`+f.OpenID()+`"}`).Code)
+	must("POST", "/_sim/agent", "account", "wang@wxhospital", "openid", f.OpenID(), "text", "您好")
+	require.Zero(t, a.post("/cgi-bin/message/custom/send", `{"touser":"`+f.OpenID()+`","msgtype":"msgmenu","msgmenu":{"head_content":"满意吗","list":[{"id":"1","content":"满意"}]}}`).Code)
+	must("POST", "/_sim/choose", "openid", f.OpenID(), "id", "1")
+	require.Equal(t, "满意", f.Chat()[len(f.Chat())-1].Text)
+	must("POST", "/_sim/mute", "openid", f.OpenID(), "on", "true")
+	require.Equal(t, 48002, a.post("/cgi-bin/message/custom/send", `{"touser":"`+f.OpenID()+`","msgtype":"text","text":{"content":"a"}}`).Code)
+	link := "https://mp.weixin.qq.com/mp/subscribemsg?action=get_confirm&scene=1&template_id=O&redirect_url=https%3A%2F%2Fh.example.com&appid=" + site.Account().AppID + "#wechat_redirect"
+	require.Contains(t, must("POST", "/_sim/onetime", "openid", f.OpenID(), "link", link), "action=confirm")
+	must("POST", "/_sim/mass", "outcome", "err(20008)")
+	require.Equal(t, "[]", must("GET", "/_sim/visits", "openid", f.OpenID()))
+	status, _ := steer(t, site, "POST", "/_sim/choose", "openid", f.OpenID(), "id", "9")
+	require.Equal(t, http.StatusNotFound, status)
 }
 
 // FuzzSend asks everything that sends anything; each answer is whole JSON, and

@@ -53,10 +53,18 @@ func simVerbs() map[string]simRow {
 		"POST /_sim/mend":        {simMend, ""},
 		"POST /_sim/advance":     {simAdvance, ""}, // does what is due
 		"POST /_sim/callback":    {simCallback, "url"},
-		"POST /_sim/domain":      {simDomain, "host"},       // web logins may return to it
-		"GET /_sim/templates":    {simTemplates, ""},        // the account's, with their fields
-		"POST /_sim/verify":      {simVerify, ""},           // the console's check of the callback
-		"POST /_sim/push":        {simPush, "openid event"}, // any event, as JSON of an Event; without openid the platform's
+		"POST /_sim/domain":      {simDomain, "host"},                              // web logins may return to it
+		"GET /_sim/templates":    {simTemplates, ""},                               // the account's, with their fields
+		"POST /_sim/verify":      {simVerify, ""},                                  // the console's check of the callback
+		"POST /_sim/mute":        {simSwitch(muteUser), "openid on"},               // no customer-service and mass messages
+		"POST /_sim/choose":      {simText("id", (*Follower).Choose), "openid id"}, // an entry of a menu message
+		"POST /_sim/onetime":     {simOneTime, "openid link agree"},                // answers the address
+		"GET /_sim/visits":       {simVisits, "openid"},                            // 微信就医助手
+		"POST /_sim/invitation":  {simSwitch(answerInvitation), "person on"},       // takes a seat at the desk, or not
+		"POST /_sim/attend":      {simSwitch(attend), "account on"},                // comes to the desk, or leaves it
+		"POST /_sim/agent":       {simAgent, "account openid text"},                // an agent writes
+		"POST /_sim/mass":        {simMass, "outcome"},                             // how messages to many end
+		"POST /_sim/push":        {simPush, "openid event"},                        // any event, as JSON of an Event; without openid the platform's
 	}
 }
 
@@ -238,6 +246,48 @@ func blockUser(p *Platform, q url.Values, on bool) error {
 		return err
 	}
 	return f.Block(on)
+}
+
+func muteUser(p *Platform, q url.Values, on bool) error {
+	f, err := p.Find(q.Get("openid"))
+	if err != nil {
+		return err
+	}
+	return f.Mute(on)
+}
+
+func attend(p *Platform, q url.Values, on bool) error { return p.Attend(q.Get("account"), on) }
+
+func answerInvitation(p *Platform, q url.Values, on bool) error {
+	return p.AnswerInvitation(q.Get("person"), on)
+}
+
+func simAgent(_ context.Context, p *Platform, q url.Values) (any, error) {
+	return nil, p.AgentSay(q.Get("account"), q.Get("openid"), q.Get("text"))
+}
+
+func simMass(_ context.Context, p *Platform, q url.Values) (any, error) {
+	return nil, p.RefuseMasses(q.Get("outcome"))
+}
+
+func simOneTime(_ context.Context, p *Platform, q url.Values) (any, error) {
+	f, err := p.Find(q.Get("openid"))
+	if err != nil {
+		return nil, err
+	}
+	address, err := f.AnswerOneTime(q.Get("link"), q.Get("agree") != "false")
+	if err != nil {
+		return nil, err
+	}
+	return map[string]string{"url": address}, nil
+}
+
+func simVisits(_ context.Context, p *Platform, q url.Values) (any, error) {
+	f, err := p.Find(q.Get("openid"))
+	if err != nil {
+		return nil, err
+	}
+	return f.Visits(), nil
 }
 
 func setSnapshot(p *Platform, _ url.Values, on bool) error { return p.Snapshot(on) }
