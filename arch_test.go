@@ -41,6 +41,7 @@ var thirdParty = map[string][]string{
 		"github.com/alexedwards/argon2id", "github.com/pquerna/otp", "github.com/mozillazg/go-pinyin", "golang.org/x/time/rate",
 		"golang.org/x/sync/singleflight", "github.com/VictoriaMetrics/metrics",
 	},
+	"refserver/internal/browsertest": {"github.com/chromedp/"}, // which no server imports
 	"internal": {
 		"github.com/go-resty/resty/v2", "github.com/hashicorp/go-retryablehttp", "github.com/sony/gobreaker/v2",
 		"modernc.org/sqlite", "github.com/jackc/pgx/v5", "github.com/pressly/goose/v3", "golang.org/x/text/",
@@ -185,7 +186,7 @@ func refuse(dir, imported string) string {
 	inside, ours := strings.CutPrefix(imported+"/", module+"/")
 	if !ours {
 		first, _, _ := strings.Cut(imported, "/")
-		allowed := slices.ContainsFunc(thirdParty[top], func(prefix string) bool { return strings.HasPrefix(imported, prefix) })
+		allowed := slices.ContainsFunc(slices.Concat(thirdParty[top], thirdParty[dir]), func(prefix string) bool { return strings.HasPrefix(imported, prefix) })
 		if strings.Contains(first, ".") && !allowed {
 			return "links " + imported + ", which is not in its list"
 		}
