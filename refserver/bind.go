@@ -12,11 +12,31 @@ import (
 	"github.com/wxhospital/hospital/his"
 	"github.com/wxhospital/hospital/refserver/internal/account"
 	"github.com/wxhospital/hospital/refserver/internal/page"
+	"github.com/wxhospital/hospital/wechat"
 )
 
 const maxName = 64
 
-func (v *visit) bindForm() error { return v.bindFormWith(page.Fields{}) }
+func (v *visit) bindForm() error {
+	if v.s.config.MustFollow && !v.follows() {
+		return v.render(page.State{Kind: page.StateUnfollowed, Retry: v.s.links.Bind()})
+	}
+	return v.bindFormWith(page.Fields{})
+}
+
+// follows reports whether the user follows the account, as far as WeChat says.
+func (v *visit) follows() bool {
+	ctx := v.r.Context()
+	openID, err := v.s.accounts.OpenID(ctx, v.session.User)
+	if err == nil {
+		var who wechat.User
+		if who, err = v.s.config.Account.FindUser(ctx, openID); err == nil {
+			return who.Subscribed
+		}
+	}
+	v.s.config.Logger.WarnContext(ctx, "WeChat does not say who follows", "error", err)
+	return true
+}
 
 func (v *visit) bindFormWith(fields page.Fields) error {
 	policy, _, err := v.s.window(v.r.Context())

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/wxhospital/hospital"
@@ -423,21 +424,31 @@ func (v *visit) confirmWith(problem string) error {
 	}
 	view.Fees = slices.DeleteFunc(view.Fees, func(l page.FeeLine) bool { return l.Amount == 0 })
 	var current hospital.Patient
-	for _, b := range v.bound {
+	var paused *page.State // every patient is
+	for i, b := range v.bound {
 		p, err := v.person(b.Patient, "patient.choose")
 		if err != nil {
 			return err
 		}
 		choice := v.patientChoice(p)
-		history, _, locked, err := v.lockout(&policy, p.ID)
+		history, lock, locked, err := v.lockout(&policy, p.ID)
 		if err != nil {
 			return err
 		}
 		choice.Locked = locked
+		switch {
+		case !locked:
+			paused = nil
+		case i == 0 || paused != nil && choice.Selected:
+			paused = &page.State{Kind: page.StateLocked, Reason: "失约满 " + strconv.Itoa(lock.Strikes) + " 次", Until: lock.Until}
+		}
 		if choice.Selected {
 			current, view.Strikes = p, len(history.Strikes)
 		}
 		view.Patients = append(view.Patients, choice)
+	}
+	if paused != nil {
+		return v.render(*paused)
 	}
 	view.Pay = payRule(policy.Pay.Mode(kind, current.Payer), s.Fees.Total())
 	if rule := policy.Cancel.Advance; kind == hospital.Advance && !rule.Never && !rule.BeforeVisit && !rule.WorkingDays {

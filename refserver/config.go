@@ -63,6 +63,17 @@ type Config struct {
 	// of a patient on the day of a visit or of the binding. Default 5 minutes.
 	PollEvery time.Duration
 
+	// WeChatOnly tells who logs in with another browser to open the page in
+	// WeChat, as WeChat itself would. It proves nothing: only the login does.
+	WeChatOnly bool
+	// MustFollow asks who adds a patient to follow the account first, so that
+	// messages arrive. While WeChat does not answer nobody is kept out.
+	MustFollow bool
+	// Maintenance says whether the patients' pages are closed, and until when;
+	// the zero time for unknown. Notices of the platforms are taken all the same.
+	// nil: never.
+	Maintenance func(now time.Time) (until time.Time, on bool)
+
 	// StaffPlainHTTP lets the staff's session travel without TLS: for a listener
 	// on loopback only.
 	StaffPlainHTTP bool

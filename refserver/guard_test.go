@@ -18,6 +18,8 @@ import (
 
 var wildcard = regexp.MustCompile(`\{[a-z]+\}`)
 
+var messagePath = regexp.MustCompile(`/messages/[^"/?]{8,}`)
+
 // TestNobodyGetsInWithoutASession walks the route table without a session, with
 // one that has ended and with one that was made up: each form and page that
 // needs a session sends to the login and tells nothing.

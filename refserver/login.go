@@ -2,9 +2,12 @@ package refserver
 
 import (
 	"encoding/base64"
+	"net/http"
+	"strings"
 
 	"github.com/wxhospital/hospital"
 	"github.com/wxhospital/hospital/refserver/internal/account"
+	"github.com/wxhospital/hospital/refserver/internal/page"
 )
 
 // How long the cookies of a login that is under way live, in seconds.
@@ -34,6 +37,10 @@ func (v *visit) loginBegin() error {
 	back := v.s.local(v.r.URL.Query().Get("return"))
 	if v.session.User != "" {
 		return v.redirect(back)
+	}
+	if v.s.config.WeChatOnly && !strings.Contains(v.r.UserAgent(), "MicroMessenger") {
+		v.tell(http.StatusForbidden, page.State{Kind: page.StateOutside})
+		return nil
 	}
 	pending := account.NewSecret()
 	to, err := v.s.login.Begin(pending)

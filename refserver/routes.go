@@ -2,7 +2,9 @@ package refserver
 
 import (
 	"context"
+	"errors"
 	"net/http"
+	"os"
 	"strings"
 	"time"
 
@@ -116,7 +118,8 @@ func (s *Server) serve(to route) http.Handler {
 	guard.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		(&visit{s: s, w: w, r: r}).fail(forbidden("cross_origin")) //nolint:contextcheck // a visit reads the context of its request
 	}))
-	return guard.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	guarded := guard.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.answer(to, w, r) })) //nolint:contextcheck // as above
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		header := w.Header()
 		header.Set("Content-Security-Policy", "default-src 'self'; script-src 'self' https://res.wx.qq.com; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'self'")
 		header.Set("X-Content-Type-Options", "nosniff")
@@ -125,34 +128,49 @@ func (s *Server) serve(to route) http.Handler {
 		if s.secure {
 			header.Set("Strict-Transport-Security", "max-age=31536000")
 		}
-		v := &visit{s: s, w: w, r: r, now: s.config.Now()}
-		if err := v.admit(to); err != nil { //nolint:contextcheck // a visit reads the context of its request
-			v.fail(err) //nolint:contextcheck // a visit reads the context of its request
+		guarded.ServeHTTP(w, r)
+	})
+}
+
+// answer lets those in who may come and does what the route is for.
+func (s *Server) answer(to route, w http.ResponseWriter, r *http.Request) {
+	v := &visit{s: s, w: w, r: r, now: s.config.Now()}
+	if s.config.Maintenance != nil {
+		if until, on := s.config.Maintenance(v.now); on {
+			v.tell(http.StatusServiceUnavailable, page.State{Kind: page.StateMaintenance, Until: until})
 			return
 		}
-		if v.tooFast(to) {
-			w.Header().Set("Retry-After", "10")
-			s.pages.Render(w, r, http.StatusTooManyRequests, page.Frame{Care: v.readCookie("care") == "1"}, page.State{Kind: page.StateTooFast, After: 10 * time.Second})
+	}
+	if err := v.admit(to); err != nil {
+		v.fail(err)
+		return
+	}
+	if v.tooFast(to) {
+		w.Header().Set("Retry-After", "10")
+		v.tell(http.StatusTooManyRequests, page.State{Kind: page.StateTooFast, After: 10 * time.Second})
+		return
+	}
+	if v.turnedAway(to) {
+		return
+	}
+	if r.Method == http.MethodPost {
+		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+		err := r.ParseForm()
+		switch {
+		case errors.Is(err, os.ErrDeadlineExceeded): // it came too slowly for the listener's limit
+			v.tell(http.StatusRequestTimeout, page.State{Kind: page.StateSlow})
+			return
+		case err != nil:
+			v.fail(forbidden("bad_form"))
+			return
+		case to.need != anybody && !v.tokenFits(v.form().Get("token")):
+			v.fail(forbidden("bad_token"))
 			return
 		}
-		if v.turnedAway(to) { //nolint:contextcheck // a visit reads the context of its request
-			return
-		}
-		if r.Method == http.MethodPost {
-			r.Body = http.MaxBytesReader(w, r.Body, maxForm)
-			if err := r.ParseForm(); err != nil {
-				v.fail(forbidden("bad_form")) //nolint:contextcheck // a visit reads the context of its request
-				return
-			}
-			if to.need != anybody && !v.tokenFits(v.form().Get("token")) {
-				v.fail(forbidden("bad_token")) //nolint:contextcheck // a visit reads the context of its request
-				return
-			}
-		}
-		if err := to.do(v); err != nil {
-			v.fail(err) //nolint:contextcheck // a visit reads the context of its request
-		}
-	}))
+	}
+	if err := to.do(v); err != nil {
+		v.fail(err)
+	}
 }
 
 // admit takes a token of the peer's and learns who is there.

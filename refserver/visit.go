@@ -263,6 +263,11 @@ func (v *visit) fail(err error) {
 	case hospital.Internal:
 		v.s.config.Logger.ErrorContext(v.r.Context(), "a page failed", "error", err)
 	}
+	v.tell(status, state)
+}
+
+// tell answers with a page that knows nothing of who is there.
+func (v *visit) tell(status int, state page.State) {
 	v.s.pages.Render(v.w, v.r, status, page.Frame{Care: v.readCookie("care") == "1"}, state)
 }
 

@@ -111,6 +111,8 @@ type world struct {
 	processes *processes // nil: the servers are in this process and do what is due
 	site      string     // where patients go, with the prefix
 	wires     wiring
+	faults    histest.Faults // of the wire to the HIS
+	edit      []func(*refserver.Config)
 	mux       *http.ServeMux // somebody else's, with the servers below the prefix
 }
 
@@ -123,9 +125,10 @@ type wiring struct {
 
 // newWorld starts n servers behind one address, which alternates between them,
 // under a prefix of somebody else's mux.
-func newWorld(t *testing.T, engine sqldb.Engine, prefix string, n int) *world {
+func newWorld(t *testing.T, engine sqldb.Engine, prefix string, n int, edit ...func(*refserver.Config)) *world {
 	t.Helper()
 	w := newFar(t, prefix)
+	w.edit = edit
 	open := sqltest.On(t, engine)
 	var handlers []http.Handler
 	for range n {
@@ -177,7 +180,7 @@ func newFar(t *testing.T, prefix string) *world {
 // wire puts the far sides on addresses of their own, each behind a tap.
 func (w *world) wire(tap func(side string, far http.Handler) http.Handler) wiring {
 	w.Helper()
-	service, err := histest.NewService(histest.ServiceConfig{System: w.hospital.System})
+	service, err := histest.NewService(histest.ServiceConfig{System: w.hospital.System, Faults: &w.faults})
 	require.NoError(w, err)
 	at := w.wires
 	at.Site, at.Open, at.Account = w.site, w.wechat.OpenURL, w.wechat.Account()
@@ -197,9 +200,11 @@ func (w *world) wire(tap func(side string, far http.Handler) http.Handler) wirin
 // add makes a server of this process.
 func (w *world) add(db *sqldb.DB) *refserver.Server {
 	w.Helper()
-	server := newServer(w.T, w.wires, refserver.Config{
-		DB: db, Texter: w.texts, Now: w.clock.Now, Wall: w.wall.Now, Logger: w.watch.Logger(),
-	})
+	config := refserver.Config{DB: db, Texter: w.texts, Now: w.clock.Now, Wall: w.wall.Now, Logger: w.watch.Logger()}
+	for _, edit := range w.edit {
+		edit(&config)
+	}
+	server := newServer(w.T, w.wires, config)
 	if w.bookings == nil {
 		w.db = db
 		var err error
@@ -288,6 +293,15 @@ type phone struct {
 	browser  *http.Client
 }
 
+// inWeChat says that WeChat asks.
+type inWeChat struct{}
+
+func (inWeChat) RoundTrip(r *http.Request) (*http.Response, error) {
+	r = r.Clone(r.Context())
+	r.Header.Set("User-Agent", "Mozilla/5.0 (Linux; Android 14) AppleWebKit/537.36 Mobile Safari/537.36 MicroMessenger/8.0.50")
+	return http.DefaultTransport.RoundTrip(r)
+}
+
 func (w *world) phone(nickname string) *phone {
 	w.Helper()
 	jar, err := cookiejar.New(nil)
@@ -296,7 +310,7 @@ func (w *world) phone(nickname string) *phone {
 	w.watch.Secret("openid", follower.OpenID())
 	return &phone{
 		world: w, follower: follower,
-		browser: &http.Client{Jar: jar, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},
+		browser: &http.Client{Jar: jar, Transport: inWeChat{}, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},
 	}
 }
 
