@@ -123,8 +123,11 @@ func (f facts) Fact(ctx context.Context, kind, object string) (message.Fact, err
 		return f.of(ctx, patient, message.Fact{})
 	}
 	a, err := f.s.bookings.Find(ctx, object)
-	if err != nil {
+	switch {
+	case err != nil:
 		return message.Fact{}, err
+	case kind == string(message.PayDue) && a.Pay != booking.PayBeforeConfirm: // may be paid until the visit, and is told of as booked
+		return message.Fact{}, absent()
 	}
 	return f.ofAppointment(ctx, kind, a)
 }

@@ -159,7 +159,7 @@ func newFar(t *testing.T, prefix string) *world {
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, w.hospital.Close()) })
 	w.watch.People(w.hospital.People())
-	w.wechat = wechattest.Start(t, wechattest.Config{})
+	w.wechat = wechattest.Start(t, wechattest.Config{Templates: noticeTemplates()})
 	address, err := url.Parse(front.URL)
 	require.NoError(t, err)
 	require.NoError(t, w.wechat.AddDomain(address.Host))
@@ -231,7 +231,7 @@ func newServer(t *testing.T, at wiring, own refserver.Config) *refserver.Server 
 	client, err := his.NewClient(his.Config{BaseURL: at.HIS})
 	require.NoError(t, err)
 	t.Cleanup(client.CloseIdle)
-	official, err := wechat.New(wechat.Config{AppID: at.Account.AppID, Secret: at.Account.Secret, BaseURL: at.WeChat, OpenURL: at.Open})
+	official, err := wechat.New(wechat.Config{AppID: at.Account.AppID, Secret: at.Account.Secret, BaseURL: at.WeChat, OpenURL: at.Open, TripAfter: -1})
 	require.NoError(t, err)
 	t.Cleanup(official.CloseIdle)
 	var merchant struct {
@@ -256,6 +256,7 @@ func newServer(t *testing.T, at wiring, own refserver.Config) *refserver.Server 
 	own.BaseURL, own.HIS, own.Account = at.Site, client.System(), official
 	own.Names = refserver.Names{Name: "测试中医院", Phone: "0510-80000000"}
 	own.Triage = &refserver.Triage{}
+	own.PollEvery, own.Messages.Notices = time.Minute, notices()
 	own.Pushes = wechat.CallbackConfig{
 		AppID: at.Account.AppID, OriginalID: at.Account.OriginalID, Mode: wechat.Safe, Tokens: []string{at.Account.Token}, AESKeys: []string{at.Account.AESKey},
 	}

@@ -3,7 +3,9 @@ package sqldb_test
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -449,4 +451,41 @@ func BenchmarkAudit(b *testing.B) {
 			b.ReportMetric(float64(rows)/took.Seconds(), "rows/s")
 		})
 	}
+}
+
+func TestEachReaderTakesEachEventOnce(t *testing.T) {
+	t.Parallel()
+	sqltest.Each(t, func(t *sqltest.T) {
+		db := withTaken(t)
+		var events []hospital.Event
+		for n := range 25 {
+			events = append(events, hospital.Event{Kind: "appt.booked", ID: strconv.Itoa(n)})
+		}
+		require.NoError(t, db.Write(t.Context(), func(tx *sqldb.Tx) error { return sqldb.AppendEvents(tx, events, morning) }))
+		consume := func() error {
+			return db.Consume(t.Context(), "message", 10, func(tx *sqldb.Tx, e sqldb.StoredEvent) error {
+				no, err := strconv.Atoi(e.Event.ID)
+				if err != nil {
+					return err
+				}
+				return take(no)(tx) // a second time breaks a unique index
+			})
+		}
+		var group sync.WaitGroup
+		failed := make([]error, 4)
+		for i := range failed {
+			group.Go(func() { failed[i] = consume() })
+		}
+		group.Wait()
+		require.NoError(t, errors.Join(failed...))
+		require.Len(t, numbers(t, db), 25)
+
+		more := []hospital.Event{{Kind: "appt.booked", ID: "25"}, {Kind: "appt.booked", ID: "no number"}}
+		require.NoError(t, db.Write(t.Context(), func(tx *sqldb.Tx) error { return sqldb.AppendEvents(tx, more, morning) }))
+		require.Error(t, consume())
+		require.Len(t, numbers(t, db), 25, "a batch that fails leaves nothing behind")
+		seen := 0
+		require.NoError(t, db.Consume(t.Context(), "another", 10, func(*sqldb.Tx, sqldb.StoredEvent) error { seen++; return nil }))
+		require.Equal(t, 27, seen, "another reader has a place of its own")
+	})
 }
