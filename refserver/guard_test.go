@@ -64,6 +64,10 @@ func TestEveryAnswerIsGuarded(t *testing.T) {
 		require.Equal(t, "private, no-store", answer.Header.Get("Cache-Control"), path)
 		require.Equal(t, "nosniff", answer.Header.Get("X-Content-Type-Options"), path)
 	}
+	foreign := p.send(http.MethodPost, w.site+"/bind", nil, "Sec-Fetch-Site", "cross-site") //nolint:bodyclose // read closes it
+	read(t, foreign)
+	require.Equal(t, http.StatusForbidden, foreign.StatusCode)
+	require.Contains(t, foreign.Header.Get("Content-Security-Policy"), "default-src 'self'")
 	for _, path := range []string{"/healthz", "/readyz"} {
 		require.Equal(t, http.StatusNoContent, p.get(path).status, path)
 	}

@@ -3,6 +3,7 @@ package refserver_test
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -11,8 +12,11 @@ import (
 
 	"github.com/wxhospital/hospital"
 	"github.com/wxhospital/hospital/booking"
+	"github.com/wxhospital/hospital/his"
+	"github.com/wxhospital/hospital/his/histest"
 	"github.com/wxhospital/hospital/internal/sqldb"
 	"github.com/wxhospital/hospital/payment"
+	"github.com/wxhospital/hospital/refserver"
 )
 
 // TestAPatientBooksPaysAndCancels is the main job, under a foreign mux's prefix.
@@ -129,7 +133,31 @@ func TestNobodyLearnsWhoIsAPatient(t *testing.T) {
 	require.Contains(t, late.body, "验证码不正确或已失效", "after five tries the right code serves no more")
 }
 
-// TestAStrangersObjectIsAbsent walks the routes that name an object.
+// objects are the routes that name something of a patient's or a user's, and how
+// the owner's is named. What the other routes name is everybody's.
+func (p *phone) objects(a booking.Appointment, bill hospital.Key, ref string) map[string]string {
+	p.Helper()
+	message := strings.TrimPrefix(messagePath.FindString(p.get("/messages").body), "/messages/")
+	require.NotEmpty(p, message)
+	all := map[string]string{}
+	for name, paths := range map[string][]string{
+		a.ID:                         {"/appointments/{id}", "/appointments/{id}/cancel"},
+		string(a.ChargeKey()):        {"/orders/{order}/pay", "/orders/{order}/prepay", "/orders/{order}/result", "/orders/{order}/state"},
+		p.handle():                   {"/patients/{id}", "/patients/{id}/use", "/patients/{id}/unbind"},
+		url.PathEscape(string(bill)): {"/bills/{id}", "/bills/{id}/pay"},
+		ref:                          {"/bind/{ref}", "/bind/{ref}/send", "/bind/{ref}/new"},
+		message:                      {"/messages/{id}"},
+	} {
+		for _, path := range paths {
+			all[path] = name
+		}
+	}
+	return all
+}
+
+// TestAStrangersObjectIsAbsent walks the route table: what is another's and what
+// does not exist answer alike, in status and bytes, and so does what a user held
+// once. A route that names something and is not known here fails.
 func TestAStrangersObjectIsAbsent(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, sqldb.SQLite, "", 1)
@@ -138,30 +166,54 @@ func TestAStrangersObjectIsAbsent(t *testing.T) {
 	stranger.bind(w.adult(2))
 	s, slot := w.clinic(2, 5)
 	owner.book(s, slot, "key")
-	a, handle := w.appointments(patient.ID)[0], owner.handle()
-	foreign := []string{
-		"/appointments/" + a.ID, "/appointments/" + a.ID + "/cancel", "/orders/" + string(a.ChargeKey()) + "/pay",
-		"/orders/" + string(a.ChargeKey()) + "/result", "/orders/" + string(a.ChargeKey()) + "/state", "/patients/" + handle, "/patients/" + handle + "/unbind",
-	}
+	w.advance()
+	bill, err := w.hospital.AddBill(histest.NewBill{Patient: patient.ID, Items: []his.BillItem{{Code: "1", Name: "血常规", Unit: "次", Quantity: "1", Amount: 2000}}})
+	require.NoError(t, err)
+	ref := strings.TrimPrefix(owner.claim(string(w.adult(4).Name), string(w.adult(4).IDNumber)).path, "/bind/")
+	objects := owner.objects(w.appointments(patient.ID)[0], hospital.Key(bill.ID), ref)
+	everybodys := []string{"/departments/{id}", "/doctors/{id}", "/schedules/{id}", "/schedules/{id}/{slot}", "/triage/{part}"}
 	none := stranger.get("/appointments/none")
 	require.Equal(t, http.StatusNotFound, none.status)
-	for _, path := range foreign {
-		require.Equal(t, http.StatusOK, owner.get(path).status, path)
-		seen := stranger.get(path)
-		require.Equal(t, none.status, seen.status, path)
-		require.Equal(t, none.body, seen.body, path)
-	}
 	token := stranger.get("/me").token(t)
-	for _, path := range []string{"/appointments/" + a.ID + "/cancel", "/orders/" + string(a.ChargeKey()) + "/prepay", "/patients/" + handle + "/unbind", "/patients/" + handle + "/use"} {
-		seen := stranger.post(path, url.Values{"token": {token}})
-		require.Equal(t, none.status, seen.status, path)
-		require.Equal(t, none.body, seen.body, path)
+	walked := 0
+	for _, r := range refserver.Routes() {
+		if !wildcard.MatchString(r.Path) || slices.Contains(everybodys, r.Path) {
+			continue
+		}
+		walked++
+		name, known := objects[r.Path]
+		require.True(t, known, "whose is %s?", r.Path)
+		for _, named := range []string{name, "none"} {
+			w.later(5 * time.Second)
+			path := wildcard.ReplaceAllString(r.Path, named)
+			seen := screen{}
+			if r.Method == http.MethodGet {
+				seen = stranger.get(path)
+			} else {
+				seen = stranger.post(path, url.Values{"token": {token}})
+			}
+			require.Equal(t, none.status, seen.status, "%s %s", r.Method, path)
+			require.Equal(t, none.body, seen.body, "%s %s", r.Method, path)
+		}
+		if r.Method == http.MethodGet {
+			require.Equal(t, http.StatusOK, owner.get(wildcard.ReplaceAllString(r.Path, name)).status, r.Path)
+		}
 	}
+	require.Equal(t, len(objects)+4, walked, "four of them are a page and a form")
 	// who has let the patient go sees no more than a stranger
+	handle := objects["/patients/{id}"]
 	ask := owner.get("/patients/" + handle + "/unbind")
 	owner.post("/patients/"+handle+"/unbind", url.Values{"token": {ask.token(t)}})
-	for _, path := range foreign {
-		require.Equal(t, none.body, owner.get(path).body, path)
+	for path, name := range objects {
+		if strings.HasPrefix(path, "/bind/") || !slices.ContainsFunc(refserver.Routes(), func(r refserver.Route) bool {
+			return r.Method == http.MethodGet && r.Path == path
+		}) {
+			continue
+		}
+		w.later(5 * time.Second)
+		seen := owner.get(wildcard.ReplaceAllString(path, name))
+		require.Equal(t, none.status, seen.status, path)
+		require.Equal(t, none.body, seen.body, path)
 	}
 }
 
