@@ -44,7 +44,7 @@ func TestOnlyThePlatformsAddressesPush(t *testing.T) {
 		"our proxy, which names nobody":                  {proxy + ":4000", nil, http.StatusForbidden},
 		"our proxy, which names something else":          {proxy + ":4000", []string{"unknown"}, http.StatusForbidden},
 		"a proxy that is not named, before the platform": {"10.0.0.9:4000", []string{platform}, http.StatusForbidden},
-		"no address": {"pipe", nil, http.StatusForbidden},
+		"somebody without an address":                    {"pipe", nil, http.StatusForbidden},
 	} {
 		r := httptest.NewRequest(http.MethodPost, "/wechat", nil)
 		r.RemoteAddr = test.peer
