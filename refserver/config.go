@@ -54,9 +54,18 @@ type Config struct {
 	Account *wechat.Client
 	// Pushes says how the account's pushes are verified; its Handle is ours.
 	Pushes wechat.CallbackConfig
-	Pay    *wechatpay.Channel // required
-	Texter Texter             // required: without a code nobody can bind
-	Triage *Triage            // nil: 智能导诊 sends to the list of departments
+	// AnyCallbackIP takes pushes from any address, on their signature alone.
+	// Default: only from those that getcallbackip names, and behind a proxy only
+	// where TrustedProxies names it.
+	AnyCallbackIP bool
+	// Menu is the account's menu, published by Run when the account has another.
+	// Default: the pages that this server has. KeepMenu leaves the account's menu
+	// to whoever edits it in the console.
+	Menu     []wechat.Button
+	KeepMenu bool
+	Pay      *wechatpay.Channel // required
+	Texter   Texter             // required: without a code nobody can bind
+	Triage   *Triage            // nil: 智能导诊 sends to the list of departments
 
 	Messages Messages // how patients are told what happened; zero: in the app only
 	// PollEvery is how often the HIS is asked for new bills and changed records

@@ -50,7 +50,9 @@ type Server struct {
 	watcher  *watch.Watcher
 	messages *message.Messenger
 	login    *wechat.Login
-	pushes   *wechat.Callback
+	pushes   http.Handler // the callback, behind the platform's addresses
+	sources  *wechat.Sources
+	chat     chat
 	pages    *page.Pages
 	links    page.Links
 	catalog  *catalog
@@ -138,13 +140,34 @@ func (s *Server) openAccounts(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	pushes := s.config.Pushes
-	pushes.Handle = s.hear
-	if s.pushes, err = wechat.NewCallback(pushes); err != nil {
+	if err := s.openChat(); err != nil {
 		return err
 	}
 	s.jobs, err = sqldb.NewJobs(sqldb.JobsConfig{DB: s.config.DB, Handlers: map[string]sqldb.Handler{account.JobSendCode: s.sendCode}})
 	return err
+}
+
+// openChat opens the account's conversation with its users.
+func (s *Server) openChat() error {
+	var err error
+	if s.chat, err = s.newChat(); err != nil {
+		return err
+	}
+	if err := s.menu().Validate(); err != nil {
+		return err
+	}
+	pushes := s.config.Pushes
+	pushes.Handle = s.hear
+	callback, err := wechat.NewCallback(pushes)
+	if err != nil {
+		return err
+	}
+	s.pushes = callback
+	if !s.config.AnyCallbackIP {
+		s.sources = wechat.NewSources(s.config.Account)
+		s.pushes = s.sources.Guard(callback, s.config.TrustedProxies...)
+	}
+	return nil
 }
 
 func (s *Server) openPages(context.Context) error {
@@ -193,6 +216,12 @@ const advanceTurns = 3
 func (s *Server) Run(ctx context.Context) error {
 	var group sync.WaitGroup
 	runs := []func(context.Context) error{s.desk.Run, s.cashier.Run, s.jobs.Run, s.watcher.Run, s.messages.Run}
+	if s.sources != nil {
+		runs = append(runs, s.sources.Run)
+	}
+	if !s.config.KeepMenu {
+		runs = append(runs, s.keepMenu)
+	}
 	failed := make([]error, len(runs))
 	for i, run := range runs {
 		group.Go(func() { failed[i] = run(ctx) })
@@ -229,20 +258,6 @@ func (s *Server) sendCode(ctx context.Context, job sqldb.Leased) (func(*sqldb.Tx
 		return nil, nil //nolint:nilerr // it may be on its way; the patient can ask for another
 	}
 	return nil, err
-}
-
-// hear answers what the account's users do in the chat, and takes what became of
-// a notice.
-func (s *Server) hear(ctx context.Context, push wechat.Push) (wechat.Reply, error) {
-	home := s.config.BaseURL + strings.TrimPrefix(s.links.Home(), s.base.Path)
-	switch content := push.Content.(type) {
-	case wechat.TemplateSent:
-		return nil, s.messages.Sent(ctx, content.MsgID, content.Status)
-	case wechat.Subscribe, wechat.Text:
-		return wechat.TextReply{Content: "您好，这里是" + s.config.Names.Name + "。预约挂号、缴费和就诊安排请点击菜单，或打开 " + home +
-			" 。需要帮助请致电 " + s.config.Names.Phone + "。"}, nil
-	}
-	return nil, nil
 }
 
 // policyText is what is agreed to at the first binding.

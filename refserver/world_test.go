@@ -228,10 +228,21 @@ func (w *world) publish() {
 // newServer makes a server from what it is told; own is what is not on a wire.
 func newServer(t *testing.T, at wiring, own refserver.Config) *refserver.Server {
 	t.Helper()
+	server, err := refserver.New(t.Context(), configOf(t, at, own))
+	require.NoError(t, err)
+	return server
+}
+
+// configOf is the configuration of such a server. The menu is the tests'.
+func configOf(t *testing.T, at wiring, own refserver.Config) refserver.Config {
+	t.Helper()
+	own.KeepMenu = true
 	client, err := his.NewClient(his.Config{BaseURL: at.HIS})
 	require.NoError(t, err)
 	t.Cleanup(client.CloseIdle)
-	official, err := wechat.New(wechat.Config{AppID: at.Account.AppID, Secret: at.Account.Secret, BaseURL: at.WeChat, OpenURL: at.Open, TripAfter: -1})
+	official, err := wechat.New(wechat.Config{
+		AppID: at.Account.AppID, Secret: at.Account.Secret, BaseURL: at.WeChat, OpenURL: at.Open, MPURL: at.Open, TripAfter: -1,
+	})
 	require.NoError(t, err)
 	t.Cleanup(official.CloseIdle)
 	var merchant struct {
@@ -260,9 +271,7 @@ func newServer(t *testing.T, at wiring, own refserver.Config) *refserver.Server 
 	own.Pushes = wechat.CallbackConfig{
 		AppID: at.Account.AppID, OriginalID: at.Account.OriginalID, Mode: wechat.Safe, Tokens: []string{at.Account.Token}, AESKeys: []string{at.Account.AESKey},
 	}
-	server, err := refserver.New(t.Context(), own)
-	require.NoError(t, err)
-	return server
+	return own
 }
 
 // advance lets the platforms deliver and the servers do what is due.

@@ -334,34 +334,14 @@ func (s *site) run(ctx context.Context, ready func() error) error {
 	return errors.Join(failed...)
 }
 
-// greet lets the simulated person follow the account once its server answers,
-// and publishes the menu. A real WeChat that cannot be reached keeps the menu
-// that it has.
+// greet lets the simulated person follow the account once its server answers.
 func (s *site) greet(ctx context.Context) error {
 	if s.phone != nil {
 		if err := s.phone.Follow(ctx); err != nil && ctx.Err() == nil {
 			return err
 		}
 	}
-	if err := s.account.PublishMenu(ctx, menu(s.base())); err != nil && ctx.Err() == nil && s.far != nil {
-		return err
-	}
 	return nil
-}
-
-// menu is the account's menu: the paper's three modules as far as their pages
-// exist.
-func menu(base string) wechat.Menu {
-	view := func(name, path string) wechat.Button {
-		return wechat.Button{Type: "view", Name: name, URL: base + path}
-	}
-	return wechat.Menu{Buttons: []wechat.Button{
-		{Name: "导诊挂号", Sub: []wechat.Button{
-			view("智能导诊", "/triage"), view("预约挂号", "/departments"), view("找医生", "/doctors"), view("我的挂号", "/appointments"),
-		}},
-		{Name: "诊疗服务", Sub: []wechat.Button{view("我的账单", "/bills"), view("就诊人", "/patients")}},
-		{Name: "我的", Sub: []wechat.Button{view("首页", "/"), view("我的信息", "/me"), view("帮助", "/help")}},
-	}}
 }
 
 // crossed numbers what crossed the wires, for a page that asks again and again.
