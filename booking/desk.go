@@ -225,7 +225,8 @@ type move struct {
 	fact   bool // a yes of the HIS to Hold or Confirm: holds whoever learned it, and however late
 	actor  hospital.Actor
 	events []string // kinds of event
-	cause  error    // why, for the audit row
+	tell   func(History) []hospital.Event
+	cause  error // why, for the audit row
 }
 
 // maxMerges bounds how often a fact is merged into a row that others change.
@@ -268,7 +269,7 @@ func (d *Desk) change(next Appointment, m move) Change {
 	if actor.Kind == "" {
 		actor = hospital.System("booking")
 	}
-	change := Change{Appointment: next, Number: m.number, Audit: hospital.AuditEntry{
+	change := Change{Appointment: next, Number: m.number, Tell: m.tell, Audit: hospital.AuditEntry{
 		At: d.cfg.Now(), Actor: actor, Purpose: "booking", Action: "appointment." + string(next.State), Object: next.ID,
 		Patient: next.Patient, Outcome: outcome(m.cause), RuleVersion: next.Policy,
 	}}

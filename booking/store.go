@@ -61,7 +61,11 @@ type Change struct {
 	Number      NumberFate
 	Lease       time.Duration // the row stays with this worker so long; 0 gives it back
 	Events      []hospital.Event
-	Audit       hospital.AuditEntry
+	// Tell, if set, says what else the change makes true, given the patient's
+	// history before it: asked in the commit, under the lock by which the patient's
+	// changes with a Tell come one after another. It is pure.
+	Tell  func(History) []hospital.Event
+	Audit hospital.AuditEntry
 }
 
 // NumberFate says what becomes of a number of our own quota.

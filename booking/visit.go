@@ -2,6 +2,7 @@ package booking
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/wxhospital/hospital"
@@ -137,17 +138,15 @@ func (d *Desk) strike(ctx context.Context, a Appointment) (Appointment, error) {
 	if err != nil {
 		return a, err
 	}
-	history, err := d.cfg.Store.History(ctx, "", a.Patient, hospital.DateOf(now))
-	if err != nil {
-		return a, err
+	locks := func(history History) []hospital.Event {
+		_, before := policy.Lockout(now, history)
+		history.Strikes = append(slices.Clone(history.Strikes), Strike{Date: a.Date, At: now})
+		if _, after := policy.Lockout(now, history); !after || before {
+			return nil
+		}
+		return []hospital.Event{{Kind: "lock.locked", ID: a.ID}}
 	}
-	events := []string{"appt.no_show"}
-	_, before := policy.Lockout(now, history)
-	history.Strikes = append(history.Strikes, Strike{Date: a.Date, At: now})
-	if _, after := policy.Lockout(now, history); after && !before {
-		events = append(events, "lock.locked")
-	}
-	return d.save(ctx, a, move{events: events, apply: func(a *Appointment) { a.end(NoShow, "", "", now) }})
+	return d.save(ctx, a, move{events: []string{"appt.no_show"}, tell: locks, apply: func(a *Appointment) { a.end(NoShow, "", "", now) }})
 }
 
 // forgotten handles a HIS that no longer knows a firm registration: it was

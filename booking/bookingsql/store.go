@@ -119,7 +119,17 @@ func insert(tx *sqldb.Tx, a booking.Appointment, lease time.Duration) error {
 func (s *Store) Save(ctx context.Context, change booking.Change) (booking.Appointment, error) {
 	var saved booking.Appointment
 	err := s.db.Write(ctx, func(tx *sqldb.Tx) error {
-		a := change.Appointment
+		a, events := change.Appointment, change.Events
+		if change.Tell != nil {
+			if err := tx.Lock("patient/" + string(a.Patient)); err != nil {
+				return err
+			}
+			history, err := readHistory(tx, "", a.Patient, hospital.DateOf(change.Audit.At))
+			if err != nil {
+				return err
+			}
+			events = slices.Concat(events, change.Tell(history))
+		}
 		var version int64
 		var state booking.State
 		err := tx.QueryRow("SELECT version, state FROM booking_appointments WHERE id = $1"+tx.ForUpdate(), a.ID).Scan(&version, &state)
@@ -144,7 +154,7 @@ func (s *Store) Save(ctx context.Context, change booking.Change) (booking.Appoin
 			return err
 		}
 		saved = a
-		if err := sqldb.AppendEvents(tx, change.Events, change.Audit.At); err != nil {
+		if err := sqldb.AppendEvents(tx, events, change.Audit.At); err != nil {
 			return err
 		}
 		return sqldb.AppendAudit(tx, change.Audit)

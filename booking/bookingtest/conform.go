@@ -28,6 +28,7 @@ func ConformStore(t *testing.T, open func(t *testing.T) booking.Store) {
 		"a burnt number is never sold again":                         burntNumberStaysGone,
 		"a number that was refused is sold after all others":         refusedNumberIsSoldLast,
 		"unsold numbers are taken back, sold ones are not":           unsoldNumbersAreRecalled,
+		"no-shows at one time are judged one after another":          strikesComeOneByOne,
 		"a number is sold or taken back, not both":                   soldOrRecalled,
 		"what an event names can be read":                            recordsCanBeRead,
 		"a hundred patients share twenty numbers":                    hundredPatientsShareTwenty,
@@ -640,4 +641,34 @@ func recordsCanBeRead(t *testing.T, store booking.Store) {
 	kindIs(t, hospital.NotFound, err)
 	_, err = store.Unlocked(ctx, "u-none")
 	kindIs(t, hospital.NotFound, err)
+}
+
+func strikesComeOneByOne(t *testing.T, store booking.Store) {
+	t.Helper()
+	ctx := t.Context()
+	const visits = 4
+	saw := make([]int, visits)
+	var group sync.WaitGroup
+	for n := range visits {
+		a := sample(0)
+		a.CreatedAt = noon.Add(time.Duration(n) * time.Second)
+		a.ID = hospital.NewID("a", a.CreatedAt)
+		a.Slot = hospital.SlotID(fmt.Sprintf("S1-%d", n))
+		sold := must[booking.Appointment](t)(store.Sell(ctx, sale(a)))
+		for _, state := range []booking.State{booking.Held, booking.Confirming, booking.Booked} {
+			sold.State = state
+			sold = must[booking.Appointment](t)(store.Save(ctx, booking.Change{Appointment: sold, Audit: done("appointment.move")}))
+		}
+		group.Go(func() {
+			sold.State, sold.EndedAt = booking.NoShow, noon
+			_, err := store.Save(ctx, booking.Change{Appointment: sold, Audit: done("appointment.noshow"), Tell: func(h booking.History) []hospital.Event {
+				saw[n] = len(h.Strikes)
+				return nil
+			}})
+			ok(t, err)
+		})
+	}
+	group.Wait()
+	slices.Sort(saw)
+	same(t, []int{0, 1, 2, 3}, saw)
 }

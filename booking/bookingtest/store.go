@@ -138,8 +138,11 @@ func (s *Store) Save(_ context.Context, change booking.Change) (booking.Appointm
 		case booking.KeepNumber, booking.BurnNumber:
 		}
 	}
-	s.rows[next.ID] = after
 	s.events = append(s.events, change.Events...)
+	if change.Tell != nil {
+		s.events = append(s.events, change.Tell(s.history("", next.Patient, hospital.DateOf(change.Audit.At)))...)
+	}
+	s.rows[next.ID] = after
 	s.audit = append(s.audit, change.Audit)
 	return next, nil
 }
