@@ -100,10 +100,10 @@ func (b *browser) taps(words string) {
 	b.until("a button "+words, `(`+button("document", words)+`.click(), true)`)
 }
 
-// presses presses on the hospital's page.
+// presses presses on the hospital's page, once its script runs.
 func (b *browser) presses(words string) {
 	b.Helper()
-	b.until("a link or button "+words, `(`+button(frame, words)+`.click(), true)`)
+	b.until("a link or button "+words, frame+`.readyState === "complete" && (`+button(frame, words)+`.click(), true)`)
 }
 
 // reads waits until the hospital's page says the words.
