@@ -44,7 +44,10 @@
 //	[NewLogin]              who stands before a page: [Login.Begin], [Login.Finish]
 //	[Client.ConfigurePage]  the signature that the JS-SDK wants
 //	[Client.CreateQRCode]   a code with a scene, which comes back as [Scan] or [Subscribe]
-//	[Client.FindUser]       who follows; [Client.ListUsers], [Client.CreateTag], [Client.TagUsers]
+//	[Client.FindUser]       who follows; [Client.ListUsers], [Client.CreateTag], [Client.TagUsers],
+//	                        [Client.RemarkUser], [Client.BarUsers]
+//	[Client.Shorten]        a short key for a long text; [Client.Lengthen]
+//	[Client.FinishMiniLogin] who logged in to a mini program
 //
 // What the platform would refuse is refused before it is sent where the rule is
 // known: [Notice.Validate], [Menu.Validate].
@@ -52,7 +55,7 @@
 // # 5. Tell many
 //
 //	[Client.UploadMedia]   files for three days; [Client.AddMaterial] for good
-//	[Client.AddDraft]      articles; [Client.PublishDraft]
+//	[Client.AddDraft]      articles; [Client.PublishDraft], which ends in [Published]
 //	[Client.SendMass]      to everybody, a tag or a list; [MassSent] tells what became of it
 //	[Client.AddTemplate]   the account's templates; [Client.AddSubscription]
 //	[Client.AddAgent]      people at the customer-service desk; [Client.CreateSession]

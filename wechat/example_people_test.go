@@ -54,8 +54,8 @@ func ExampleClient_TagUsers() {
 	fmt.Println(client.TagUsers(ctx, one))
 	tags, err := client.TagsOf(ctx, id)
 	fmt.Println(tags, err)
-	for range client.ListTagged(ctx, tag.ID) {
-		fmt.Println("one follower")
+	for one, err := range client.ListTagged(ctx, tag.ID) {
+		fmt.Println(one == id, err)
 	}
 	tag.Name = "产科"
 	fmt.Println(client.RenameTag(ctx, tag))
@@ -65,7 +65,7 @@ func ExampleClient_TagUsers() {
 	// Output:
 	// <nil>
 	// [100] <nil>
-	// one follower
+	// true <nil>
 	// <nil>
 	// [{2 星标组 0} {100 产科 1}] <nil>
 	// <nil> <nil>
@@ -77,13 +77,13 @@ func ExampleClient_BarUsers() {
 	ctx := context.Background()
 	ids := []wechat.OpenID{wechat.OpenID(follower.OpenID())}
 	fmt.Println(client.BarUsers(ctx, ids))
-	for range client.ListBarred(ctx) {
-		fmt.Println("one is barred")
+	for one, err := range client.ListBarred(ctx) {
+		fmt.Println(one == ids[0], err)
 	}
 	fmt.Println(client.UnbarUsers(ctx, ids))
 	// Output:
 	// <nil>
-	// one is barred
+	// true <nil>
 	// <nil>
 }
 

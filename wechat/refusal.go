@@ -72,8 +72,12 @@ func classOf(code int) Class {
 	case 45065, 45066: // 45067, a clientmsgid that is too long, is a wrong request
 		return ClassRepeat
 	}
-	if code >= 40000 && code < 50000 {
-		return ClassRequest // what is left of the 4xxxx is about the parameters
+	switch {
+	case code >= 40000 && code < 50000, // what is left of the 4xxxx is about the parameters
+		code > 65300 && code <= 65320,      // conditional menus
+		code > 76000 && code <= 76022,      // rids and quotas
+		code >= 9410010 && code <= 9410012: // short keys
+		return ClassRequest
 	}
 	return ClassUnknown
 }
