@@ -86,7 +86,9 @@ func TestServerProcess(t *testing.T) { //nolint:paralleltest // it is the proces
 		DSN: orders.DSN, Schema: orders.Schema, Pool: 4, PseudonymKey: []byte(sqltest.PseudonymKey), Clock: wall.Now,
 	})
 	require.NoError(t, err)
-	server := newServer(t, orders.Wires, refserver.Config{DB: db, Texter: phoneCompany{orders.Texts}, Now: clock.Now, Wall: wall.Now})
+	server := newServer(t, orders.Wires, refserver.Config{
+		DB: db, Texter: phoneCompany{orders.Texts}, Now: clock.Now, Wall: wall.Now, Messages: refserver.Messages{Notices: notices()},
+	})
 	var mu sync.Mutex
 	follow := func(c *testclock.Clock, header string) {
 		ms, err := strconv.ParseInt(header, 10, 64)

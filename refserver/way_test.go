@@ -55,6 +55,7 @@ func killings() (all []moment) {
 		{step: "site POST /appointments/ID/cancel", nth: 1},
 		{step: "WeChat Pay POST /v3/refund/domestic/refunds", nth: 1},
 		{step: "site POST /wechatpay/notice", nth: 2},
+		{step: "WeChat POST /cgi-bin/message/template/send", nth: 2},
 	} {
 		for _, after := range []bool{false, true} {
 			m.after = after
@@ -80,6 +81,14 @@ func TestOneOfTwoProcessesIsKilled(t *testing.T) {
 			tab.mainJob(patient)
 			require.Nil(t, w.processes.moment, "the moment came")
 			w.books(patient)
+			for range patience {
+				if len(tab.cards()) >= len(toldOfTheWay()) {
+					break
+				}
+				tab.lingers()
+			}
+			tab.lingers() // what would come twice has come by now
+			require.Equal(t, toldOfTheWay(), tab.cards(), "each message once")
 			codes := 1
 			if m.after && m.step == "site POST /bind" {
 				codes = 2 // who does not see the page for the first code asks for another
@@ -87,6 +96,11 @@ func TestOneOfTwoProcessesIsKilled(t *testing.T) {
 			require.Equal(t, codes, w.texts.count())
 		})
 	}
+}
+
+// toldOfTheWay are the messages of the whole way, by scene.
+func toldOfTheWay() []string {
+	return []string{"appt.booked", "appt.cancelled", "appt.paid", "appt.refunded", "patient.bound"}
 }
 
 // books compares the three ledgers after the whole way: one payment and one
