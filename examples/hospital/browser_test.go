@@ -79,6 +79,9 @@ func (b *browser) until(what, expression string) {
 	defer cancel()
 	script := `new Promise((done) => { const look = () => { let ok = false; try { ok = !!(` + expression + `); } catch {} ok ? done(true) : setTimeout(look, 50); }; look(); })`
 	_, err := chromedp.Run(ctx, chromedp.Evaluate[bool](script, chromedp.EvalAwaitPromise))
+	for err != nil && ctx.Err() == nil { // the page went on to another while it was looked at
+		_, err = chromedp.Run(ctx, chromedp.Evaluate[bool](script, chromedp.EvalAwaitPromise))
+	}
 	if err != nil {
 		b.shot("failed")
 		text, _ := chromedp.Run(b.ctx, chromedp.Evaluate[string](`location + "\n" + document.body.innerText + "\n--- page\n" + `+frame+`.location + "\n" + `+frame+`.body.innerText`))
