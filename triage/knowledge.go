@@ -220,24 +220,25 @@ type entry struct {
 // key, in the order of their first appearance.
 func (l *layers) entries(kind, list, key string) []entry {
 	var out []entry
-	at := map[string]int{}
+	var at map[string]int
 	for i := range l.documents[kind] {
 		d := &l.documents[kind][i]
 		r := &reader{d.file, &l.problems}
-		layer := map[string]bool{}
 		items := r.array(child(&d.root, list))
+		if at == nil {
+			at, out = make(map[string]int, len(items)), make([]entry, 0, len(items))
+		}
 		for j := range items {
 			item := &items[j]
 			name := r.must(item, child(item, key), key)
+			old, replaces := at[name]
 			switch {
 			case name == "":
 				continue
-			case layer[name]:
+			case replaces && out[old].r == r: // in this file
 				r.problem(item, "%s %q stands twice", key, name)
 				continue
 			}
-			layer[name] = true
-			old, replaces := at[name]
 			switch remove := child(item, "remove"); {
 			case remove != nil && r.flag(remove):
 				if len(item.items) != 2 {
@@ -247,7 +248,7 @@ func (l *layers) entries(kind, list, key string) []entry {
 					r.problem(item, "%q cannot be removed: there is none", name)
 					continue
 				}
-				out[old].node = nil
+				out[old] = entry{r, nil, name}
 			case replaces:
 				out[old] = entry{r, item, name}
 			default:

@@ -48,9 +48,10 @@ type node struct {
 // parser reads one file. Numbers are integers: weights are counted in whole
 // points, so that a sum never depends on the order of adding.
 type parser struct {
-	data []byte
+	data string // strings without an escape are cut out of it
 	pos  int
 	line int32
+	utf8 bool // the whole file is
 
 	open  []node // members of the lists being read, innermost last
 	arena []node // room for members of lists that were read
@@ -73,7 +74,7 @@ func (p *parser) keep(from int) []node {
 
 // parseNode reads exactly one JSON value. Its error names the line.
 func parseNode(data []byte) (node, error) {
-	p := &parser{data: data, line: 1}
+	p := &parser{data: string(data), line: 1, utf8: utf8.Valid(data)}
 	if len(data) > maxFileBytes {
 		return node{}, p.fail("the file is larger than %d bytes", maxFileBytes)
 	}
@@ -143,7 +144,7 @@ func (p *parser) value(depth int) (node, error) {
 }
 
 func (p *parser) word(w string) bool {
-	if !strings.HasPrefix(string(p.data[p.pos:min(len(p.data), p.pos+len(w))]), w) {
+	if !strings.HasPrefix(p.data[p.pos:], w) {
 		return false
 	}
 	p.pos += len(w)
@@ -218,7 +219,7 @@ func (p *parser) integer() (int32, error) {
 	for p.pos < len(p.data) && strings.IndexByte("+-.eE0123456789", p.data[p.pos]) >= 0 {
 		p.pos++
 	}
-	text := string(p.data[start:p.pos])
+	text := p.data[start:p.pos]
 	digits := strings.TrimPrefix(text, "-")
 	value, err := strconv.Atoi(text)
 	if err != nil || len(digits) > 9 || len(digits) > 1 && digits[0] == '0' {
@@ -234,9 +235,9 @@ func (p *parser) quoted() (string, error) {
 	for p.pos < len(p.data) { // the common string has no escape
 		switch c := p.data[p.pos]; {
 		case c == '"':
-			text := string(p.data[start:p.pos])
+			text := p.data[start:p.pos]
 			p.pos++
-			if !utf8.ValidString(text) {
+			if !p.utf8 && !utf8.ValidString(text) {
 				return "", p.fail("a string is not UTF-8")
 			}
 			return text, nil
@@ -252,7 +253,7 @@ func (p *parser) quoted() (string, error) {
 
 func (p *parser) escaped(start int) (string, error) {
 	var b strings.Builder
-	b.Write(p.data[start:p.pos])
+	b.WriteString(p.data[start:p.pos])
 	for p.pos < len(p.data) {
 		c := p.data[p.pos]
 		p.pos++
@@ -312,7 +313,7 @@ func (p *parser) hex() (rune, error) {
 	if p.pos+4 > len(p.data) {
 		return 0, p.fail("the file ends inside a string")
 	}
-	v, err := strconv.ParseUint(string(p.data[p.pos:p.pos+4]), 16, 16)
+	v, err := strconv.ParseUint(p.data[p.pos:p.pos+4], 16, 16)
 	if err != nil {
 		return 0, p.fail("want four hexadecimal digits after \\u")
 	}

@@ -69,10 +69,10 @@ func (r *reader) problem(n *node, format string, args ...any) {
 // fields returns the items of object n by key, absent ones as null. Whatever
 // is not in keys is a problem: a mistyped condition must not be ignored.
 func (r *reader) fields(n *node, keys ...string) map[string]*node {
-	out := make(map[string]*node, len(keys))
 	if !r.is(n, nodeObject) {
-		return out
+		return nil
 	}
+	out := make(map[string]*node, len(keys))
 	for i := range n.items {
 		item := &n.items[i]
 		if !slices.Contains(keys, item.key) {
@@ -82,6 +82,19 @@ func (r *reader) fields(n *node, keys ...string) map[string]*node {
 		out[item.key] = item
 	}
 	return out
+}
+
+// known is fields for the thousands of small entries: it only refuses what is
+// not in keys, and the caller looks up the few items itself.
+func (r *reader) known(n *node, keys ...string) {
+	if !r.is(n, nodeObject) {
+		return
+	}
+	for i := range n.items {
+		if item := &n.items[i]; !slices.Contains(keys, item.key) {
+			r.problem(item, "unknown field %q; known here: %s", item.key, strings.Join(keys, ", "))
+		}
+	}
 }
 
 func (r *reader) is(n *node, kind nodeKind) bool {

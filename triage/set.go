@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // maxWeight bounds one weight. Ten points make a department e times as likely;
@@ -112,6 +113,11 @@ func (o Overlay) Load() (*Set, error) {
 		return nil, refusal(op, l.problems)
 	}
 	s := &Set{hash: l.hash, normal: newNormaliser(), composed: map[[2]int]int{}}
+	// The red flags have a lexicon of their own: they are compiled beside the
+	// other one, with their problems apart.
+	flags := &layers{documents: l.documents}
+	var wait sync.WaitGroup
+	wait.Go(func() { s.loadRedFlags(flags) })
 	s.loadHeader(l)
 	s.loadDepartments(l)
 	s.loadLanguage(l)
@@ -123,10 +129,11 @@ func (o Overlay) Load() (*Set, error) {
 		s.compileTerms()
 		s.loadRules(l)
 		s.loadQuestions(l)
-		s.loadRedFlags(l)
 		s.loadFigure(l)
 		s.loadHospital(l, o.House)
 	}
+	wait.Wait()
+	l.problems = append(l.problems, flags.problems...)
 	if len(l.problems) > 0 {
 		return nil, refusal(op, l.problems)
 	}
@@ -223,16 +230,23 @@ func (s *Set) loadSymptoms(l *layers) {
 	s.symptoms = make([]symptom, 0, len(list))
 	owner := make(map[string]string, 3*len(list))
 	for _, e := range list {
-		f := e.r.fields(e.node, "name", "say", "weights", "part", "sensation")
-		x := symptom{name: e.name, file: e.r.file, line: int(e.node.line), weights: s.weights(e.r, f["weights"])}
-		if f["say"] != nil {
-			x.say = e.r.texts(f["say"])
-		}
+		e.r.known(e.node, "name", "say", "weights", "part", "sensation")
+		x := symptom{name: e.name, file: e.r.file, line: int(e.node.line), weights: s.weights(e.r, child(e.node, "weights"))}
+		said := e.r.optional(child(e.node, "say"))
 		at := len(s.symptoms)
-		if f["part"] != nil || f["sensation"] != nil {
-			s.loadComposition(e, f, at)
+		x.say = make([]string, 0, len(said)+1)
+		if part, what := child(e.node, "part"), child(e.node, "sensation"); part != nil || what != nil {
+			s.loadComposition(e, part, what, at)
 		} else {
-			x.say = append([]string{x.name}, x.say...)
+			x.say = append(x.say, x.name)
+		}
+		for i := range said {
+			text := e.r.text(&said[i])
+			if text == "" && said[i].kind == nodeString {
+				e.r.problem(&said[i], "an empty string in a list")
+				continue
+			}
+			x.say = append(x.say, text)
 		}
 		for i, say := range x.say {
 			x.say[i] = s.normal.normal(say)
@@ -250,12 +264,12 @@ func (s *Set) loadSymptoms(l *layers) {
 }
 
 // loadComposition reads a symptom that is a part and what it does: 膝部 + 疼痛.
-func (s *Set) loadComposition(e entry, f map[string]*node, at int) {
-	part, is := s.partIndex[e.r.must(e.node, f["part"], "part")]
+func (s *Set) loadComposition(e entry, where, feels *node, at int) {
+	part, is := s.partIndex[e.r.must(e.node, where, "part")]
 	if !is {
 		e.r.problem(e.node, "symptom %s: unknown part", e.name)
 	}
-	what := s.sensation(e.r.must(e.node, f["sensation"], "sensation"))
+	what := s.sensation(e.r.must(e.node, feels, "sensation"))
 	if what < 0 {
 		e.r.problem(e.node, "symptom %s: unknown sensation", e.name)
 	}
@@ -315,15 +329,16 @@ func (s *Set) compileTerms() {
 	for i, t := range s.terms {
 		s.words.slot(t.text).term = int32(i) + 1
 	}
+	var room []rune
 	for i := range s.terms {
-		s.look(&s.terms[i])
+		room = append(room[:0], []rune(s.terms[i].text)...)
+		s.look(&s.terms[i], room)
 	}
 }
 
 // look notes what stands inside a term, longest match aside.
-func (s *Set) look(t *term) {
+func (s *Set) look(t *term, text []rune) {
 	t.says = t.class
-	text := []rune(t.text)
 	for from := range text {
 		s.words.each(text, from, func(other, end int) {
 			if end-from == len(text) {

@@ -1,12 +1,20 @@
 package triage
 
 // trie holds the terms of one set. Children hang in a list, the first level in
-// a map: building it costs one allocation a few times over, and a term is
-// seldom longer than eight characters.
+// a table of the common ideographs and a map of the rest: building it costs one
+// allocation a few times over, and a term is seldom longer than eight
+// characters.
 type trie struct {
-	roots map[rune]int32
-	nodes []trieNode
+	common []int32 // by the distance from firstIdeograph
+	roots  map[rune]int32
+	nodes  []trieNode
 }
+
+// The block of the common ideographs.
+const (
+	firstIdeograph = 0x4e00
+	lastIdeograph  = 0x9fff
+)
 
 type trieNode struct {
 	r           rune
@@ -15,7 +23,7 @@ type trieNode struct {
 }
 
 func newTrie(terms int) *trie {
-	return &trie{roots: make(map[rune]int32, terms/3), nodes: make([]trieNode, 1, terms*2+1)}
+	return &trie{common: make([]int32, lastIdeograph-firstIdeograph+1), roots: map[rune]int32{}, nodes: make([]trieNode, 1, terms*2+1)}
 }
 
 func (t *trie) node(r rune) int32 {
@@ -30,11 +38,14 @@ func (t *trie) slot(term string) *trieNode {
 		next := t.step(at, r)
 		if next == 0 {
 			next = t.node(r)
-			if at == 0 {
-				t.roots[r] = next
-			} else {
+			switch {
+			case at != 0:
 				t.nodes[next].next = t.nodes[at].child
 				t.nodes[at].child = next
+			case r >= firstIdeograph && r <= lastIdeograph:
+				t.common[r-firstIdeograph] = next
+			default:
+				t.roots[r] = next
 			}
 		}
 		at = next
@@ -44,6 +55,9 @@ func (t *trie) slot(term string) *trieNode {
 
 func (t *trie) step(at int32, r rune) int32 {
 	if at == 0 {
+		if r >= firstIdeograph && r <= lastIdeograph {
+			return t.common[r-firstIdeograph]
+		}
 		return t.roots[r]
 	}
 	for c := t.nodes[at].child; c != 0; c = t.nodes[c].next {
