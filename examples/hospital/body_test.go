@@ -47,9 +47,9 @@ func (b *browser) ticks(symptom string) {
 }
 
 // TestEachRegionLeadsToANumber: from every shape of the figure a patient comes
-// to a department of this hospital and on to a segment that can be booked.
-func TestEachRegionLeadsToANumber(t *testing.T) {
-	t.Parallel()
+// to a department of this hospital and on to a segment that can be booked. Then
+// one goes from the body to a segment without a mouse.
+func TestEachRegionLeadsToANumber(t *testing.T) { //nolint:paralleltest // a hundred pages: they would slow the other browsers down
 	b := openBrowser(t)
 	set, err := triage.Load(nil)
 	require.NoError(t, err)
@@ -68,6 +68,7 @@ func TestEachRegionLeadsToANumber(t *testing.T) {
 		b.clicks("section.card ul.cells a")
 		b.until(name+" leads to a segment", `document.querySelector("ul.slots a").getAttribute("href").includes("/schedules/")`)
 	}
+	b.typesOnly()
 }
 
 // keys presses Tab until what is focused satisfies the expression on e, and then
@@ -92,10 +93,9 @@ func (b *browser) keys(what, expression, key string) {
 	require.Fail(b, "the keyboard never comes to", what)
 }
 
-// TestTheBodyIsUsedByKeyboard goes from the body to a segment without a mouse.
-func TestTheBodyIsUsedByKeyboard(t *testing.T) {
-	t.Parallel()
-	b := openBrowser(t)
+// typesOnly goes from the body to a segment by keyboard.
+func (b *browser) typesOnly() {
+	b.Helper()
 	b.goes("/triage")
 	b.keys("the knee", `e.dataset.part === "knee" && !e.closest("svg")`, kb.Enter)
 	b.until("the knee's page", `document.querySelector("h1").innerText.includes("膝部")`)
