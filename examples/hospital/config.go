@@ -73,6 +73,10 @@ type wechatConfig struct {
 	// Account is a JSON file {appid, secret, token, aes_key, original_id}: what the
 	// account's console shows.
 	Account string `yaml:"account_file"`
+	// AnyCallbackIP takes pushes from any address, KeepMenu leaves the account's
+	// menu to its console; see refserver.Config.
+	AnyCallbackIP bool `yaml:"any_callback_ip"`
+	KeepMenu      bool `yaml:"keep_menu"`
 }
 
 type payConfig struct {
@@ -217,7 +221,7 @@ type merchantFile struct {
 func (c config) partners() (partners, error) {
 	h := c.Hospital
 	p := partners{
-		base: strings.TrimSuffix(c.BaseURL, "/"), proxies: c.Proxies, now: time.Now,
+		base: strings.TrimSuffix(c.BaseURL, "/"), proxies: c.Proxies, anyIP: c.WeChat.AnyCallbackIP, keepMenu: c.WeChat.KeepMenu, now: time.Now,
 		names: refserver.Names{Name: h.Name, Short: h.Short, Phone: h.Phone, Address: h.Address, Emergency: h.Emergency, Account: h.Account, Brand: h.Brand},
 		his:   his.Config{BaseURL: c.HIS.URL},
 		text:  texterConfig{URL: c.Text.URL}, notices: map[string]refserver.NoticeTemplate{},

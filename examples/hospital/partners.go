@@ -19,6 +19,8 @@ type partners struct {
 	names   refserver.Names
 	base    string // where patients reach the server, "" for where it listens
 	proxies []netip.Prefix
+	// anyIP takes pushes from any address; keepMenu leaves the menu alone.
+	anyIP, keepMenu bool
 	// metricsToken lets whoever has it read the metrics, "" this machine only.
 	metricsToken string
 	overlay      fs.FS

@@ -201,7 +201,7 @@ func (s *site) open(ctx context.Context) error {
 	}
 	s.server, err = refserver.New(ctx, refserver.Config{
 		BaseURL: base, Names: p.names, Overlay: p.overlay, DB: s.db, HIS: s.his.System(), Account: s.account, Pushes: p.pushes, Pay: pay, Texter: texts,
-		TrustedProxies: p.proxies, Metrics: counts, MetricsToken: p.metricsToken, StaffPlainHTTP: loopback(s.colleagues.Addr()), Now: p.now,
+		TrustedProxies: p.proxies, AnyCallbackIP: p.anyIP, KeepMenu: p.keepMenu, Metrics: counts, MetricsToken: p.metricsToken, StaffPlainHTTP: loopback(s.colleagues.Addr()), Now: p.now,
 		Triage: &refserver.Triage{}, Messages: refserver.Messages{Notices: p.notices},
 	})
 	if err != nil {
