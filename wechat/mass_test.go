@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"github.com/tidwall/gjson"
 
 	"github.com/wxhospital/hospital"
 	"github.com/wxhospital/hospital/wechat"
@@ -76,6 +77,8 @@ func TestOneKeyIsOneMessageToMany(t *testing.T) {
 	require.True(t, ok)
 	require.Equal(t, result.MsgID, sent.MsgID, "the number is the first one's")
 	require.Len(t, f.Chat(), 1)
+
+	require.Equal(t, "closed-1124", gjson.GetBytes(s.last("/cgi-bin/message/mass/sendall").body, "clientmsgid").String())
 
 	mass.Key = ""
 	first, err := s.SendMass(ctx, mass)
