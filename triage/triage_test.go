@@ -434,3 +434,77 @@ func TestSchemasKnowTheFilesFields(t *testing.T) {
 		}
 	}
 }
+
+// TestAHouseIsFoundByNamesAndAliases: the HIS's departments take the places of
+// the standard ones, hospital.json has the last word, and nobody is sent to a
+// department that is not there.
+func TestAHouseIsFoundByNamesAndAliases(t *testing.T) {
+	t.Parallel()
+	house := []hospital.Department{
+		{ID: "D1", Name: "骨伤科"},
+		{ID: "D2", Name: "皮肤科", Campus: "C2"},
+		{ID: "D3", Name: "脑病科"},
+		{ID: "D4", Name: "膏方门诊"},
+		{ID: "D5", Name: "针灸科"},
+		{ID: "D6", Name: "推拿科"},
+	}
+	set, err := triage.Overlay{House: house, Files: overlay(map[string]string{
+		"hospital.json": `{"kind":"hospital","departments":[{"id":"TCM","local":"D4","name":"膏方门诊"},{"id":"PSYC","instead":"TCM"},{"id":"GI","local":"D9"}]}`,
+	})}.Load()
+	require.NoError(t, err)
+	local := map[string]string{}
+	for _, d := range set.Departments() {
+		local[d.ID] = d.Local
+	}
+	require.Equal(t, "D1", local["ORTH"])
+	require.Equal(t, "D2", local["DERM"])
+	require.Equal(t, "D5", local["ACUP"], "the first of two")
+	for text, want := range map[string]string{"膝盖疼": "D1", "湿疹": "D2", "失眠焦虑": "D4", "烫伤留疤": "D2"} {
+		require.Equal(t, want, advise(t, set, triage.Complaint{Text: text}).Departments[0].Department.Local, text)
+	}
+	for _, text := range []string{"反酸", "耳鸣", "牙疼"} {
+		a := advise(t, set, triage.Complaint{Text: text})
+		for _, c := range a.Departments {
+			require.True(t, c.Absent || slices.ContainsFunc(house, func(d hospital.Department) bool { return string(d.ID) == c.Department.Local }), "%s: %v", text, c)
+		}
+	}
+	require.True(t, advise(t, set, triage.Complaint{Text: "牙疼"}).Departments[0].Absent, "a toothache is nobody's here")
+	require.True(t, advise(t, set, triage.Complaint{Text: "反酸"}).Departments[0].Absent, "D9 is not in the HIS")
+}
+
+// TestAFaultOfABundleNamesItsLine in the one document that was sent.
+func TestAFaultOfABundleNamesItsLine(t *testing.T) {
+	t.Parallel()
+	for bundle, want := range map[string]string{
+		"{\n\"set\": 1,\n}": "overlay:3: want a key",
+		"[]":                "overlay:1: want an object, got an array",
+		"{\"sets\": {}}":    "overlay:1: \"sets\" is no kind",
+		"{\"set\":\n{\"kind\": \"set\", \"version\": 1}}":  "overlay/set.json:2: want a string",
+		"{\"rules\":{\"kind\":\"rules\",\n\"rules\": {}}}": "overlay/rules.json:2: want an array",
+	} {
+		_, err := triage.Overlay{Bundle: []byte(bundle)}.Load()
+		require.ErrorIs(t, err, triage.ErrKnowledge, bundle)
+		var problems triage.Problems
+		require.ErrorAs(t, err, &problems)
+		require.Contains(t, problems.Error(), want)
+	}
+}
+
+// TestSymptomsKeepTheirIDsFromSetToSet.
+func TestSymptomsKeepTheirIDsFromSetToSet(t *testing.T) {
+	t.Parallel()
+	old := load(t)
+	set, err := triage.Load(overlay(map[string]string{"bodymap.json": `{"kind":"bodymap","parts":[
+		{"id":"KNEE","name":"膝部","side":"both","symptoms":[{"name":"膝盖发凉","departments":{"TCM":8}},{"name":"膝痛","departments":{"TCM":9}}]}]}`}))
+	require.NoError(t, err)
+	part, _ := old.Part("KNEE")
+	_, x, ok := set.Ticked(part.Symptoms[0].ID)
+	require.True(t, ok, "though it stands elsewhere now")
+	require.Equal(t, "膝痛", x.Name)
+	_, _, ok = set.Ticked(part.Symptoms[1].ID)
+	require.False(t, ok)
+	for _, id := range []string{"", "KNEE", "KNEE-", "NONE-1", "-"} {
+		_, _, ok := set.Ticked(id)
+		require.False(t, ok, id)
+	}
+}
