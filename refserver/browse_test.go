@@ -221,6 +221,7 @@ func (c *town) looks() map[string][]look {
 		"/triage/{part}":    {{name: "triage part", path: part}, {name: "triage part of a child", path: strings.Replace(part, "age=adult", "age=child", 1)}},
 		"/triage/result":    {{name: "triage result", path: advised, title: "推荐科室"}, {name: "nothing ticked", path: "/triage/result"}},
 		"/triage/emergency": {{name: "emergency", path: "/triage/emergency", title: "请立即就医"}},
+		"/book":             {{name: "book, reloaded", path: "/book", title: "选择科室"}},
 		"/departments":      {{name: "departments", path: "/departments", title: "选择科室"}, {name: "departments found", path: "/departments?q=pwb"}, {name: "departments today", who: owner, path: "/departments?day=today", title: "当日挂号"}},
 		"/departments/{id}": {{name: "department", path: "/departments/" + string(c.schedule.Department)}},
 		"/doctors":          {{name: "doctors", path: "/doctors"}, {name: "doctors of a department", who: owner, path: "/doctors?department=" + string(c.schedule.Department)}},

@@ -289,13 +289,22 @@ const messagesShown = 20
 // maxMessageID bounds what an address may name.
 const maxMessageID = 64
 
+// reader is who reads the messages of the visit.
+func (v *visit) reader() message.Reader {
+	r := message.Reader{User: v.session.User}
+	for _, b := range v.bound {
+		r.Patients = append(r.Patients, b.Patient)
+	}
+	return r
+}
+
 // inbox is 消息中心.
 func (v *visit) inbox() error {
 	before := v.r.URL.Query().Get("before")
 	if len(before) > maxMessageID {
 		return absent()
 	}
-	all, err := v.s.messages.List(v.r.Context(), v.session.User, before, messagesShown+1)
+	all, err := v.s.messages.List(v.r.Context(), v.reader(), before, messagesShown+1)
 	if err != nil {
 		return err
 	}
@@ -316,11 +325,8 @@ func (v *visit) readMessage() error {
 	if len(id) > maxMessageID {
 		return absent()
 	}
-	m, err := v.s.messages.Find(v.r.Context(), v.session.User, id)
+	m, err := v.s.messages.Read(v.r.Context(), v.reader(), id)
 	if err != nil {
-		return err
-	}
-	if err := v.s.messages.MarkRead(v.r.Context(), v.session.User, id); err != nil {
 		return err
 	}
 	http.Redirect(v.w, v.r, v.s.leadsTo(m.Scene, m.Object), http.StatusSeeOther)

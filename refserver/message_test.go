@@ -164,6 +164,13 @@ func TestEveryStepIsToldOnce(t *testing.T) {
 	want = append(want, "patient.info_updated")
 	p.told(want...)
 
+	full := p.get("/messages")
+	require.Equal(t, http.StatusOK, full.status)
+	for _, words := range []string{"预约成功", "挂号费已退回", "停诊通知", "新的待缴账单", "患者信息更新", "未读"} {
+		require.Contains(t, full.body, words)
+	}
+	require.NotContains(t, full.body, string(patient.Name), "a message names nobody in full")
+
 	q := w.phone("another")
 	q.bind(patient)
 	w.work(2*time.Minute, time.Minute)
@@ -172,11 +179,8 @@ func TestEveryStepIsToldOnce(t *testing.T) {
 	q.told("patient.bound")
 
 	inbox := p.get("/messages")
-	require.Equal(t, http.StatusOK, inbox.status)
-	for _, words := range []string{"预约成功", "挂号费已退回", "停诊通知", "新的待缴账单", "患者信息更新", "就诊人已转出", "未读"} {
-		require.Contains(t, inbox.body, words)
-	}
-	require.NotContains(t, inbox.body, string(patient.Name), "a message names nobody in full")
+	require.Contains(t, inbox.body, "就诊人已转出")
+	require.NotContains(t, inbox.body, "预约成功", "what was told of a patient is gone with the patient")
 	p.post("/messages/read", url.Values{"token": {inbox.token(t)}})
 	require.NotContains(t, p.get("/messages").body, "未读")
 }

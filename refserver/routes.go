@@ -46,6 +46,7 @@ func table() []route {
 		{"GET", "/doctors/{id}", anybody, (*visit).doctor},
 		{"GET", "/schedules/{id}", anybody, (*visit).schedule},
 		{"GET", "/schedules/{id}/{slot}", holder, (*visit).confirm},
+		{"GET", "/book", anybody, (*visit).departments}, // where a refused booking is, reloaded
 		{"POST", "/book", identity, (*visit).book},
 		{"GET", "/orders/{order}/pay", user, (*visit).pay},
 		{"POST", "/orders/{order}/prepay", identity, (*visit).prepay},

@@ -220,7 +220,7 @@ func (v *visit) frame() page.Frame {
 	}
 	if v.session.User != "" {
 		var err error
-		if frame.Unread, err = v.s.messages.Unread(v.r.Context(), v.session.User); err != nil {
+		if frame.Unread, err = v.s.messages.Unread(v.r.Context(), v.reader()); err != nil {
 			v.s.config.Logger.WarnContext(v.r.Context(), "unread messages not counted", "error", err)
 		}
 	}

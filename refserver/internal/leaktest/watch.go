@@ -143,6 +143,26 @@ func (w *Watch) look(where string, header http.Header, body []byte) {
 		}
 	}
 	w.check(where+": the body", string(body))
+	if strings.HasPrefix(header.Get("Content-Type"), "text/html") {
+		w.guarded(where, header, body)
+	}
+}
+
+var inline = regexp.MustCompile(`(?i)<script(?:\s+(?:defer|async))*\s*>|<[a-z][^>]*\s(?:on[a-z]+|style)\s*=|javascript:`)
+
+// guarded checks what stands around every page: nobody keeps it, and no script
+// or style that came with somebody's words can act.
+func (w *Watch) guarded(where string, header http.Header, body []byte) {
+	if !strings.Contains(header.Get("Cache-Control"), "no-store") {
+		w.report(where + ": a page that may be kept")
+	}
+	policy := header.Get("Content-Security-Policy")
+	if !strings.Contains(policy, "default-src 'self'") && !strings.Contains(policy, "default-src 'none'") || strings.Contains(policy, "unsafe") {
+		w.report(where + ": a page without a strict policy of content")
+	}
+	if found := inline.Find(body); found != nil {
+		w.report(where + ": a page with something inline: " + string(found))
+	}
 }
 
 func (w *Watch) cookie(where, line string) {

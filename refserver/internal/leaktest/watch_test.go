@@ -51,6 +51,21 @@ func TestWhatIsSaidIsSeen(t *testing.T) {
 		"a stack": {func(w http.ResponseWriter, _ *http.Request) {
 			_, _ = io.WriteString(w, "goroutine 7 [running]")
 		}, "GET /: the body holds a piece of a stack: goroutine "},
+		"a page that may be kept": {func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "text/html; charset=utf-8")
+			w.Header().Set("Content-Security-Policy", "default-src 'self'")
+		}, "GET /: a page that may be kept"},
+		"a page that lets scripts in": {func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "text/html; charset=utf-8")
+			w.Header().Set("Cache-Control", "no-store")
+			w.Header().Set("Content-Security-Policy", "default-src 'self'; script-src 'unsafe-inline'")
+		}, "GET /: a page without a strict policy of content"},
+		"a page with a script in it": {func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "text/html; charset=utf-8")
+			w.Header().Set("Cache-Control", "no-store")
+			w.Header().Set("Content-Security-Policy", "default-src 'self'")
+			_, _ = io.WriteString(w, `<p><a href="/" onclick="x()">x</a>`)
+		}, `GET /: a page with something inline: <a href="/" onclick=`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -4,6 +4,9 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/wxhospital/hospital"
@@ -23,16 +26,37 @@ type Message struct {
 
 const maxList = 200
 
-// List returns at most n messages of the user, the newest first; before is the
-// ID of the last one of the page before, "" for the first page.
-func (m *Messenger) List(ctx context.Context, user hospital.UserID, before string, n int) (all []Message, err error) {
+// Reader is a user with the patients who are held now: what was told of others
+// is gone with them, but for the word that they are.
+type Reader struct {
+	User     hospital.UserID
+	Patients []hospital.PatientID
+}
+
+// sees is the condition under which a message is the reader's to see, and its
+// arguments.
+func (r Reader) sees() (where string, args []any) {
+	marks := []string{"NULL"}
+	args = []any{string(r.User), string(TakenOver)}
+	for _, patient := range r.Patients {
+		args = append(args, string(patient))
+		marks = append(marks, "$"+strconv.Itoa(len(args)))
+	}
+	return "recipient = $1 AND (scene = $2 OR patient IN (" + strings.Join(marks, ", ") + "))", args
+}
+
+// List returns at most n messages, the newest first; before is the ID of the
+// last one of the page before, "" for the first page.
+func (m *Messenger) List(ctx context.Context, reader Reader, before string, n int) (all []Message, err error) {
 	if before == "" {
 		before = "~" // behind every ID
 	}
+	where, args := reader.sees()
+	at := len(args)
 	err = m.cfg.DB.Read(ctx, func(tx *sqldb.Tx) (err error) {
 		all, err = sqldb.Collect(tx, func(rows *sql.Rows) (Message, error) { return scanMessage(rows) },
-			"SELECT "+messageColumns+" FROM messages WHERE recipient = $1 AND id < $2 ORDER BY id DESC LIMIT $3",
-			string(user), before, max(0, min(n, maxList)))
+			fmt.Sprintf("SELECT %s FROM messages WHERE %s AND id < $%d ORDER BY id DESC LIMIT $%d", messageColumns, where, at+1, at+2),
+			append(args, before, max(0, min(n, maxList)))...)
 		return err
 	})
 	return all, err
@@ -47,25 +71,29 @@ func scanMessage(row interface{ Scan(dest ...any) error }) (one Message, err err
 	return one, err
 }
 
-// Unread counts the user's messages that were not read.
-func (m *Messenger) Unread(ctx context.Context, user hospital.UserID) (n int, err error) {
+// Unread counts the messages that were not read.
+func (m *Messenger) Unread(ctx context.Context, reader Reader) (n int, err error) {
+	where, args := reader.sees()
 	err = m.cfg.DB.Read(ctx, func(tx *sqldb.Tx) error {
-		return tx.QueryRow("SELECT count(*) FROM messages WHERE recipient = $1 AND read_at = 0", string(user)).Scan(&n)
+		return tx.QueryRow("SELECT count(*) FROM messages WHERE "+where+" AND read_at = 0", args...).Scan(&n)
 	})
 	return n, err
 }
 
-// MarkRead marks a message of the user as read; again changes nothing. NotFound
+// Read returns a message and marks it as read; again changes nothing. NotFound
 // for a message of somebody else and for none, alike.
-func (m *Messenger) MarkRead(ctx context.Context, user hospital.UserID, id string) error {
-	return m.cfg.DB.Write(ctx, func(tx *sqldb.Tx) error {
-		n, err := tx.Exec("UPDATE messages SET read_at = CASE WHEN read_at = 0 THEN $1 ELSE read_at END WHERE id = $2 AND recipient = $3",
-			sqldb.Millis(m.cfg.Now()), id, string(user))
-		if err == nil && n == 0 {
-			err = &hospital.Error{Kind: hospital.NotFound, Op: "message.MarkRead", Code: "no_such_message"}
-		}
+func (m *Messenger) Read(ctx context.Context, reader Reader, id string) (one Message, err error) {
+	where, args := reader.sees()
+	at := len(args)
+	err = m.cfg.DB.Write(ctx, func(tx *sqldb.Tx) (err error) {
+		one, err = scanMessage(tx.QueryRow(fmt.Sprintf("UPDATE messages SET read_at = CASE WHEN read_at = 0 THEN $%d ELSE read_at END WHERE %s AND id = $%d RETURNING %s",
+			at+1, where, at+2, messageColumns), append(args, sqldb.Millis(m.cfg.Now()), id)...))
 		return err
 	})
+	if errors.Is(err, sql.ErrNoRows) || hospital.KindOf(err) == hospital.NotFound && err != nil {
+		err = &hospital.Error{Kind: hospital.NotFound, Op: "message.Read", Code: "no_such_message"}
+	}
+	return one, err
 }
 
 // MarkAllRead marks all messages of the user as read.
@@ -74,20 +102,6 @@ func (m *Messenger) MarkAllRead(ctx context.Context, user hospital.UserID) error
 		_, err := tx.Exec("UPDATE messages SET read_at = $1 WHERE recipient = $2 AND read_at = 0", sqldb.Millis(m.cfg.Now()), string(user))
 		return err
 	})
-}
-
-// Find returns a message of the user. NotFound for a message of somebody else
-// and for none, alike.
-func (m *Messenger) Find(ctx context.Context, user hospital.UserID, id string) (Message, error) {
-	var one Message
-	err := m.cfg.DB.Read(ctx, func(tx *sqldb.Tx) (err error) {
-		one, err = scanMessage(tx.QueryRow("SELECT "+messageColumns+" FROM messages WHERE id = $1 AND recipient = $2", id, string(user)))
-		return err
-	})
-	if errors.Is(err, sql.ErrNoRows) {
-		err = &hospital.Error{Kind: hospital.NotFound, Op: "message.Find", Code: "no_such_message"}
-	}
-	return one, err
 }
 
 // Failure is a message that did not reach anybody, or that is not known to, as

@@ -19,6 +19,9 @@ import (
 
 const template = "tpl-0000000000000000000000000000000000001"
 
+// holder is the user who holds the patient.
+var holder = message.Reader{User: "U1", Patients: []hospital.PatientID{"P1"}}
+
 type world struct {
 	*testclock.Clock
 	db     *sqldb.DB
@@ -120,19 +123,27 @@ func TestEachEventArrivesOnce(t *testing.T) {
 		_, err = w.site.Advance(t.Context())
 		require.NoError(t, err)
 		require.Equal(t, 2, w.cards(t))
-		list, err := w.m.List(t.Context(), "U1", "", 10)
+		list, err := w.m.List(t.Context(), holder, "", 10)
 		require.NoError(t, err)
 		require.Len(t, list, 2)
 		for _, one := range list {
 			require.NotContains(t, one.Body, "三丰")
 			require.NotContains(t, one.Body, "{")
 		}
-		unread, err := w.m.Unread(t.Context(), "U1")
+		unread, err := w.m.Unread(t.Context(), holder)
 		require.NoError(t, err)
 		require.Equal(t, 2, unread)
-		require.Equal(t, hospital.NotFound, hospital.KindOf(w.m.MarkRead(t.Context(), "U2", list[0].ID)))
-		require.NoError(t, w.m.MarkRead(t.Context(), "U1", list[0].ID))
-		unread, err = w.m.Unread(t.Context(), "U1")
+		for _, other := range []message.Reader{{User: "U2", Patients: holder.Patients}, {User: "U1"}, {User: "U1", Patients: []hospital.PatientID{"P2"}}} {
+			_, err = w.m.Read(t.Context(), other, list[0].ID)
+			require.Equal(t, hospital.NotFound, hospital.KindOf(err), "%v", other)
+			none, err := w.m.List(t.Context(), other, "", 10)
+			require.NoError(t, err)
+			require.Empty(t, none, "who holds the patient no longer sees nothing of him")
+		}
+		one, err := w.m.Read(t.Context(), holder, list[0].ID)
+		require.NoError(t, err)
+		require.Equal(t, list[0].ID, one.ID)
+		unread, err = w.m.Unread(t.Context(), holder)
 		require.NoError(t, err)
 		require.Equal(t, 1, unread)
 	})
@@ -143,7 +154,7 @@ func TestASensitiveDepartmentHasAnAlias(t *testing.T) {
 	sqltest.Each(t, func(t *sqltest.T) {
 		w := open(t, func(c *message.Config) { c.Aliases = map[hospital.DepartmentID]string{"K1": "门诊"} })
 		w.tell(t, "appt.booked")
-		list, err := w.m.List(t.Context(), "U1", "", 10)
+		list, err := w.m.List(t.Context(), holder, "", 10)
 		require.NoError(t, err)
 		require.Len(t, list, 1)
 		require.NotContains(t, list[0].Body, "脾胃病科")
