@@ -9,8 +9,8 @@ import (
 // API: POST /cgi-bin/tags/members/batchblacklist, "一次最多拉黑20个用户".
 const maxBarred = 20
 
-// BarUsers puts one to twenty followers on the account's blacklist (黑名单): nothing
-// they write arrives, and nothing can be sent to them. It is WeChat's own list and
+// BarUsers puts one to twenty followers on the account's blacklist (黑名单): what
+// is sent to them is refused with 43019. It is WeChat's own list and
 // has nothing to do with a hospital's lockouts. It may be repeated when the answer
 // was lost. Invalid with code bad_users before anything is sent.
 // API: POST /cgi-bin/tags/members/batchblacklist.

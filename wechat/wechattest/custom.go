@@ -95,8 +95,11 @@ func (t *turn) sendCustom(r *request) (any, *refusal) {
 		return nil, no
 	}
 	u, known := t.users.rows[in.ToUser]
-	if !known {
+	switch {
+	case !known:
 		return nil, refuse(40003)
+	case u.Barred:
+		return nil, refuse(43019)
 	}
 	b, no := t.customBubble(in)
 	if no != nil {

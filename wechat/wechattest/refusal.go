@@ -162,6 +162,8 @@ func wording(code int) string {
 		return "require subscribe"
 	case 43100:
 		return "change template too frequently"
+	case 43019:
+		return "require remove blacklist"
 	case 43101:
 		return "user refuse to accept the msg"
 	case 44002:

@@ -114,6 +114,11 @@ func TestTheBlacklistTakesTwentyAtATime(t *testing.T) {
 	require.Zero(t, a.post(bar, body(ids[:20]...)).Code)
 	require.Zero(t, a.post(unbar, body(ids[1:19]...)).Code)
 	require.JSONEq(t, `{"total":2,"count":1,"data":{"openid":["`+ids[19]+`"]},"next_openid":"`+ids[19]+`"}`, a.post(list, `{"begin_openid":"`+ids[0]+`"}`).raw)
+	const custom = "/cgi-bin/message/custom/send"
+	words := func(id string) string { return `{"touser":"` + id + `","msgtype":"text","text":{"content":"在吗"}}` }
+	require.Equal(t, 43019, a.post(custom, words(ids[0])).Code)
+	require.Equal(t, 43019, a.post(templatePath, send(ids[0], "booked", bookedData)).Code)
+	require.Zero(t, a.post(custom, words(ids[1])).Code, "one who was let in again")
 	refusals(t, a, list, map[string]int{`{"begin_openid":"x"}`: 40003, `{"next_openid":""}`: 47001})
 }
 

@@ -306,8 +306,11 @@ func (t *turn) sendTemplate(r *request) (any, *refusal) {
 	if !taken {
 		return nil, refuse(40037)
 	}
-	if !u.Subscribed {
+	switch {
+	case !u.Subscribed:
 		return nil, refuse(43004)
+	case u.Barred:
+		return nil, refuse(43019)
 	}
 	card, no := t.link(in.MiniProgram, in.URL)
 	if no != nil {
