@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/wxhospital/hospital"
 	"github.com/wxhospital/hospital/wechat"
 )
 
@@ -123,6 +124,10 @@ func (s *Server) hear(ctx context.Context, push wechat.Push) (wechat.Reply, erro
 	switch content := push.Content.(type) {
 	case wechat.TemplateSent:
 		return nil, s.messages.Sent(ctx, content.MsgID, content.Status)
+	case wechat.AuthorizationRevoked:
+		return nil, s.forget(ctx, content.User)
+	case wechat.AuthorizationCancelled:
+		return nil, s.forget(ctx, content.User)
 	case wechat.Subscribe:
 		return say(s.chat.greeting(content.Scene, true))
 	case wechat.Scan:
@@ -140,4 +145,28 @@ func (s *Server) hear(ctx context.Context, push wechat.Push) (wechat.Reply, erro
 		s.config.Logger.ErrorContext(ctx, "wechat account verification", "event", push.Event)
 	}
 	return nil, nil
+}
+
+// forget lets go of a user who took back what they had agreed to, or closed
+// their WeChat account: every patient is unbound, the sessions end, and the
+// openid is deleted. What the hospital must keep of visits and money stays.
+func (s *Server) forget(ctx context.Context, openID wechat.OpenID) error {
+	user, err := s.accounts.Known(ctx, openID)
+	switch {
+	case err != nil && hospital.KindOf(err) == hospital.NotFound:
+		return nil
+	case err != nil:
+		return err
+	}
+	bound, err := s.bookings.Bound(ctx, user)
+	if err != nil {
+		return err
+	}
+	for _, b := range bound {
+		err := s.desk.Unbind(ctx, hospital.System("privacy"), user, b.Patient)
+		if err != nil && hospital.KindOf(err) != hospital.NotFound {
+			return err
+		}
+	}
+	return s.accounts.Forget(ctx, user)
 }

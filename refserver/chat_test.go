@@ -239,3 +239,35 @@ func TestTheCodeAtTheDeskLeadsToTheBindingAndProvesNothing(t *testing.T) {
 	text, _ := chatting{f, w}.last()
 	require.Contains(t, text, "欢迎关注", "another code is a welcome")
 }
+
+// TestWhoClosesTheirWeChatIsForgotten: the patients are let go, the session ends,
+// and whoever comes next with the openid is somebody new.
+func TestWhoClosesTheirWeChatIsForgotten(t *testing.T) {
+	t.Parallel()
+	for name, event := range map[string]func(appID, openID string) wechattest.Event{
+		"closed": wechattest.UserAuthorizationCancellation,
+		"took back": func(appID, openID string) wechattest.Event {
+			return wechattest.UserAuthorizationRevoke(appID, openID, "201")
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, sqldb.SQLite, "/h", 1)
+			p, patient := w.phone("素心"), w.adult(0)
+			p.bind(patient)
+			holder, err := w.bookings.Holder(t.Context(), patient.ID)
+			require.NoError(t, err)
+			require.NoError(t, w.wechat.Push(t.Context(), event(w.wechat.Account().AppID, p.follower.OpenID())))
+			_, err = w.bookings.Holder(t.Context(), patient.ID)
+			require.Equal(t, hospital.NotFound, hospital.KindOf(err))
+			answer := p.send(http.MethodGet, w.site+"/me", nil) //nolint:bodyclose // read closes it
+			read(t, answer)
+			require.Contains(t, answer.Header.Get("Location"), "/login", "the session is over")
+			require.Contains(t, p.get("/patients").body, "还没有就诊人")
+			p.bind(patient)
+			again, err := w.bookings.Holder(t.Context(), patient.ID)
+			require.NoError(t, err)
+			require.NotEqual(t, holder, again)
+		})
+	}
+}

@@ -43,3 +43,29 @@ func (s *Store) OpenID(ctx context.Context, user hospital.UserID) (wechat.OpenID
 	plain, err := s.opened(string(user), sealed)
 	return wechat.OpenID(plain), err
 }
+
+// Known returns who has the openid; NotFound for somebody who never logged in.
+func (s *Store) Known(ctx context.Context, openID wechat.OpenID) (user hospital.UserID, err error) {
+	err = s.db.Read(ctx, func(tx *sqldb.Tx) error {
+		return tx.QueryRow("SELECT id FROM account_users WHERE index_of = $1", s.index("openid", string(openID))).Scan(&user)
+	})
+	if errors.Is(err, sql.ErrNoRows) {
+		err = &hospital.Error{Kind: hospital.NotFound, Op: "account.Known", Code: "no_such_user"}
+	}
+	return user, err
+}
+
+// Forget deletes what is kept of a user: the openid, the sessions and what was
+// typed to bind. Consents stay, as proof of what was agreed to.
+func (s *Store) Forget(ctx context.Context, user hospital.UserID) error {
+	return s.db.Write(ctx, func(tx *sqldb.Tx) error {
+		for _, statement := range []string{
+			"DELETE FROM account_sessions WHERE user_id = $1", "DELETE FROM account_challenges WHERE user_id = $1", "DELETE FROM account_users WHERE id = $1",
+		} {
+			if _, err := tx.Exec(statement, string(user)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
