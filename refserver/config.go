@@ -71,6 +71,11 @@ type Config struct {
 	// PollEvery is how often the HIS is asked for new bills and changed records
 	// of a patient on the day of a visit or of the binding. Default 5 minutes.
 	PollEvery time.Duration
+	// PollIdle is how often on other days. Default 24 hours.
+	PollIdle time.Duration
+	// StopsEvery is how often the HIS is asked for clinics that were suspended
+	// (停诊), by business time. Default 1 minute.
+	StopsEvery time.Duration
 
 	// WeChatOnly tells who logs in with another browser to open the page in
 	// WeChat, as WeChat itself would. It proves nothing: only the login does.

@@ -52,7 +52,7 @@ func (s *Server) openMessages(ctx context.Context) error {
 	var err error
 	s.watcher, err = watch.New(ctx, watch.Config{
 		DB: s.config.DB, Bindings: s.bookings, Patients: s.config.HIS.Patients, Billing: s.config.HIS.Billing,
-		Every: s.config.PollEvery, Now: s.config.Now, Wall: s.config.Wall, Logger: s.config.Logger,
+		Every: s.config.PollEvery, Idle: s.config.PollIdle, Now: s.config.Now, Wall: s.config.Wall, Logger: s.config.Logger,
 	})
 	if err != nil {
 		return err

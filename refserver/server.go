@@ -87,7 +87,7 @@ func (s *Server) openDesk(ctx context.Context) error {
 	sure := s.config.HIS.Assurances
 	s.desk, err = booking.New(booking.Config{
 		Store: s.bookings, Slots: s.config.HIS.Registrar, Stops: s.config.HIS.Scheduling, Now: s.config.Now, Wall: s.config.Wall, Logger: s.config.Logger,
-		Assurances: booking.Assurances{Hold: sure.Hold, Confirm: sure.Confirm, Cancel: sure.Cancel},
+		Assurances: booking.Assurances{Hold: sure.Hold, Confirm: sure.Confirm, Cancel: sure.Cancel}, StopsEvery: s.config.StopsEvery,
 	})
 	if err != nil {
 		return err
