@@ -50,7 +50,7 @@ func (b *browser) ticks(symptom string) {
 // to a department of this hospital and on to a segment that can be booked. Then
 // one goes from the body to a segment without a mouse.
 func TestEachRegionLeadsToANumber(t *testing.T) { //nolint:paralleltest // a hundred pages: they would slow the other browsers down
-	b := openBrowser(t)
+	b := openBrowser(t, told{name: "body"})
 	set, err := triage.Load(nil)
 	require.NoError(t, err)
 	regions := append(set.Regions(triage.FrontView), set.Regions(triage.BackView)...)

@@ -229,6 +229,9 @@ func (c config) partners() (partners, error) {
 	for scene, n := range c.Notices {
 		p.notices[scene] = refserver.NoticeTemplate{ID: n.Template, Fields: n.Fields}
 	}
+	if c.SimulatedClock != "" {
+		p.pollEvery = simulatedPoll
+	}
 	if c.Overlay != "" {
 		p.overlay = os.DirFS(c.path(c.Overlay))
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strconv"
@@ -67,10 +68,10 @@ func (w *world) read(ctx context.Context) (ledgers, error) {
 		}
 		return book[""]
 	}
-	appointment, trades := map[string]string{}, map[payment.TradeNo]string{}
+	appointment, trades, keys := map[string]string{}, map[payment.TradeNo]string{}, map[string]string{}
 	for _, o := range orders {
 		book[o.Charge.Purpose.ID] = &row{label: o.Charge.Purpose.ID}
-		appointment[o.ID] = o.Charge.Purpose.ID
+		appointment[o.ID], keys[string(o.Charge.Key)] = o.Charge.Purpose.ID, o.Charge.Purpose.ID
 		for _, a := range o.Attempts {
 			trades[a.TradeNo] = o.Charge.Purpose.ID
 		}
@@ -93,7 +94,8 @@ func (w *world) read(ctx context.Context) (ledgers, error) {
 			of(trades[payment.TradeNo(r.OutTradeNo)]).channel.add(-r.Amount)
 		}
 	}
-	if err := w.readHIS(ctx, func(key string) *sum { return &of(key).his }); err != nil {
+	// The HIS settles a registration under the appointment's key, a bill under the charge's.
+	if err := w.readHIS(ctx, func(key string) *sum { return &of(cmp.Or(keys[key], key)).his }); err != nil {
 		return ledgers{}, err
 	}
 	all := ledgers{pending: pending}

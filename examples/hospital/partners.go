@@ -27,6 +27,7 @@ type partners struct {
 	rules        booking.PolicyVersion
 	notices      map[string]refserver.NoticeTemplate // by scene
 	now          func() time.Time                    // business time
+	pollEvery    time.Duration                       // how often the HIS is asked for news, zero as the server likes
 
 	his     his.Config
 	account wechat.Config
@@ -40,11 +41,16 @@ func demoNames() refserver.Names {
 	return refserver.Names{Name: "示范中医医院", Phone: "0510-88888888", Address: "示范路 1 号", Emergency: "门诊楼一楼东侧"}
 }
 
+// simulatedPoll is how often a simulated HIS is asked for new bills and 停诊:
+// whoever presses a button at the test bed looks at the phone next, and the HIS
+// has nothing else to do.
+const simulatedPoll = 5 * time.Second
+
 // simulated are the far sides of this process.
 func simulated(far *sim.World, clock *clock) (partners, error) {
 	console, merchant := far.WeChat.Account(), far.WeChatPay.Credentials()
 	p := partners{
-		names: demoNames(), now: clock.Now,
+		names: demoNames(), now: clock.Now, pollEvery: simulatedPoll,
 		his:     his.Config{BaseURL: far.HISURL},
 		account: wechat.Config{AppID: console.AppID, Secret: console.Secret, BaseURL: far.WeChatURL, OpenURL: far.WeChatOpenURL},
 		pushes: wechat.CallbackConfig{

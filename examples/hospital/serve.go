@@ -33,31 +33,11 @@ func serve(ctx context.Context, set settings, stdout io.Writer) (err error) {
 	if err := ready.clear(); err != nil {
 		return err
 	}
-	s := &site{wires: &wires{everything: true}}
+	s, err := openSite(ctx, set)
+	if err != nil {
+		return err
+	}
 	defer func() { err = errors.Join(err, s.Close(), ready.clear()) }()
-	if s.db, err = openDB(ctx, set); err != nil { // first, because SQLite refuses a second process
-		return err
-	}
-	s.closing(s.db.Close)
-	if s.patients, err = listen(ctx, "-addr", set.addr); err != nil {
-		return err
-	}
-	s.closing(closing(s.patients))
-	if s.colleagues, err = listen(ctx, "-staff-addr", set.staffAddr); err != nil {
-		return err
-	}
-	s.closing(closing(s.colleagues))
-	if err := s.find(ctx, set); err != nil {
-		return err
-	}
-	if err := s.open(ctx); err != nil {
-		return err
-	}
-	if s.far != nil {
-		if err := s.simulate(set); err != nil {
-			return err
-		}
-	}
 	staff, err := s.staffAddress(ctx)
 	if err != nil {
 		return err
@@ -69,6 +49,41 @@ func serve(ctx context.Context, set settings, stdout io.Writer) (err error) {
 		s.banner(ctx, &screen{out: stdout}, set, staff)
 		return nil
 	})
+}
+
+// openSite opens everything, and starts nothing but the far sides. On an error
+// nothing stays open.
+func openSite(ctx context.Context, set settings) (_ *site, err error) {
+	s := &site{wires: &wires{everything: true}}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.Close())
+		}
+	}()
+	if s.db, err = openDB(ctx, set); err != nil { // first, because SQLite refuses a second process
+		return nil, err
+	}
+	s.closing(s.db.Close)
+	if s.patients, err = listen(ctx, "-addr", set.addr); err != nil {
+		return nil, err
+	}
+	s.closing(closing(s.patients))
+	if s.colleagues, err = listen(ctx, "-staff-addr", set.staffAddr); err != nil {
+		return nil, err
+	}
+	s.closing(closing(s.colleagues))
+	if err := s.find(ctx, set); err != nil {
+		return nil, err
+	}
+	if err := s.open(ctx); err != nil {
+		return nil, err
+	}
+	if s.far != nil {
+		if err := s.simulate(set); err != nil {
+			return nil, err
+		}
+	}
+	return s, nil
 }
 
 // site is the hospital on its two addresses.
@@ -202,7 +217,7 @@ func (s *site) open(ctx context.Context) error {
 	s.server, err = refserver.New(ctx, refserver.Config{
 		BaseURL: base, Names: p.names, Overlay: p.overlay, DB: s.db, HIS: s.his.System(), Account: s.account, Pushes: p.pushes, Pay: pay, Texter: texts,
 		TrustedProxies: p.proxies, AnyCallbackIP: p.anyIP, KeepMenu: p.keepMenu, Metrics: counts, MetricsToken: p.metricsToken, StaffPlainHTTP: loopback(s.colleagues.Addr()), Now: p.now,
-		Triage: &refserver.Triage{}, Messages: refserver.Messages{Notices: p.notices},
+		Triage: &refserver.Triage{}, Messages: refserver.Messages{Notices: p.notices}, PollEvery: p.pollEvery, PollIdle: p.pollEvery, StopsEvery: p.pollEvery,
 	})
 	if err != nil {
 		return configured("refserver", err)

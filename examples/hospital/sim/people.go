@@ -108,7 +108,7 @@ func (p *Page) noShow(ctx context.Context, o order) (string, error) {
 // when one line is struck out.
 func ordered() []his.BillItem {
 	return []his.BillItem{
-		{Code: "ZCY001", Name: "中药饮片（7 剂）", Unit: "剂", Quantity: "7", Amount: 16_800},
+		{Code: "ZCY001", Name: "中药饮片", Unit: "剂", Quantity: "7", Amount: 16_800},
 		{Code: "ZL002", Name: "针刺治疗", Unit: "次", Quantity: "1", Amount: 4_500},
 	}
 }

@@ -62,6 +62,7 @@ function open(url) {
   $("back").hidden = false;
   $("title").textContent = "医院页面";
   $("web").src = url;
+  $("web").focus(); // the keyboard is on the phone's page now
   done("page");
 }
 
@@ -71,6 +72,7 @@ function close() {
   $("chat").hidden = $("say").hidden = $("menu").hidden = false;
   $("back").hidden = true;
   $("title").textContent = "医院公众号";
+  $("chat").focus();
   look();
 }
 
