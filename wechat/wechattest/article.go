@@ -35,6 +35,7 @@ type article struct {
 	Source   string     `json:"content_source_url"`
 	ThumbID  string     `json:"thumb_media_id"`
 	ThumbURL string     `json:"thumb_url,omitempty"`
+	Shown    int        `json:"show_cover_pic,omitempty"` // of the time before drafts; silenceper/wechat sends it
 	Comments int        `json:"need_open_comment"`
 	FansOnly int        `json:"only_fans_can_comment"`
 	Crop235  string     `json:"pic_crop_235_1,omitempty"`

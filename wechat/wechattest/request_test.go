@@ -59,6 +59,22 @@ func TestACallIsReadStrictly(t *testing.T) {
 	})
 }
 
+func TestWhatLibrariesSendInVainIsPassedOver(t *testing.T) {
+	t.Parallel()
+	a := open(t, wechattest.Config{Templates: []wechattest.Template{{ID: "booked", Title: "预约成功通知", Content: "{{thing1.DATA}}"}}})
+	id := a.follower("陈素心").OpenID()
+	thumb := a.upload(addMaterial, "image", jpg).MediaID
+	for path, body := range map[string]object{
+		"/cgi-bin/message/template/send": {"touser": id, "template_id": "booked", "color": "#173177", "data": object{"thing1": object{"value": "x"}}},
+		"/cgi-bin/tags/getidlist":        {"openid": id, "tagid": 0},
+		"/cgi-bin/user/info/batchget":    {"user_list": []object{{"openid": id, "language": "zh-CN"}}},
+		addDraft:                         {"articles": []object{{"title": "冬病夏治", "content": "x", "thumb_media_id": thumb, "show_cover_pic": 1}}},
+	} {
+		got := a.post(path, bodyOf(t, body))
+		require.Zero(t, got.Code, "%s: %s", path, got.raw)
+	}
+}
+
 func TestEscapedTextReachesThePhoneAsItIsWritten(t *testing.T) {
 	t.Parallel()
 	a := open(t, wechattest.Config{})

@@ -230,6 +230,7 @@ func (t *turn) untagUsers(r *request) (any, *refusal) {
 func (t *turn) tagsOf(r *request) (any, *refusal) {
 	var in struct {
 		OpenID string `json:"openid"`
+		Tag    int    `json:"tagid"` // passed over: silenceper/wechat sends 0
 	}
 	if no := r.decodeWhole(&in); no != nil {
 		return nil, no

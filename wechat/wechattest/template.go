@@ -289,6 +289,7 @@ func (t *turn) sendTemplate(r *request) (any, *refusal) {
 		URL         string         `json:"url"`
 		MiniProgram *miniProgram   `json:"miniprogram"`
 		TopColor    string         `json:"topcolor"` // of the time before 2023, and still sent
+		Color       string         `json:"color"`    // the same to silenceper/wechat and co-wechat-api
 		Data        templateValues `json:"data"`
 		ClientMsgID string         `json:"client_msg_id"`
 	}

@@ -202,6 +202,7 @@ func (t *turn) userInfos(r *request) (any, *refusal) {
 		Users []struct {
 			OpenID   string `json:"openid"`
 			Language string `json:"lang"`
+			Old      string `json:"language"` // passed over: wechat-api calls lang so
 		} `json:"user_list"`
 	}
 	if no := r.decodeWhole(&in); no != nil {
