@@ -1,17 +1,19 @@
-// npm wechat-crypto 0.0.2, started by wechat_npm_test.go. It takes messages as
-// JSON on stdin and returns what it makes of them: what it opened, and the
-// same sealed and signed by itself.
+// npm wechat-crypto 0.0.2, with which the receivers of both families seal and
+// open.
 'use strict';
-const fs = require('node:fs');
 const Crypt = require('wechat-crypto');
 
-const { token, key, appID, messages } = JSON.parse(fs.readFileSync(0));
-const crypt = new Crypt(token, key, appID);
-const answers = messages.map(({ encrypt, timestamp, nonce }) => {
-  const { message, id } = crypt.decrypt(encrypt);
-  const sealed = crypt.encrypt(message);
+module.exports = function crypto(token, key, appID) {
   return {
-    message, id, signature: crypt.getSignature(timestamp, nonce, encrypt), encrypt: sealed, encryptSignature: crypt.getSignature(timestamp, nonce, sealed),
+    seal: async ({ text, timestamp, nonce }) => {
+      const crypt = new Crypt(token, key, appID);
+      const encrypt = crypt.encrypt(text);
+      return { encrypt, signature: crypt.getSignature(timestamp, nonce, encrypt) };
+    },
+    open: async ({ encrypt, timestamp, nonce }) => {
+      const crypt = new Crypt(token, key, appID);
+      const { message, id } = crypt.decrypt(encrypt);
+      return { text: message, id, signature: crypt.getSignature(timestamp, nonce, encrypt) };
+    },
   };
-});
-process.stdout.write(JSON.stringify(answers));
+};
