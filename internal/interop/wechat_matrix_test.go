@@ -187,6 +187,7 @@ func callRows() []row {
 		{"tags: create, give, list both ways", []string{"createTag", "tags", "tag", "tagsOf", "tagged"}, holds(tryTags)},
 		{"QR code: for a while, for good, its picture", []string{"code", "lastingCode"}, holds(tryCode)},
 		{"temporary media: upload and fetch", []string{"upload", "fetch"}, holds(tryMedia)},
+		{"temporary media that is gone", []string{"fetch", "bytes"}, tryGoneMedia},
 		{"permanent material: add", []string{"keep"}, holds(tryKeep)},
 		{"permanent material: fetch a file", []string{"kept"}, holds(tryKept)},
 		{"web login (OAuth) with profile", []string{"link", "login"}, holds(tryLogin)},
@@ -399,6 +400,18 @@ func tryMedia(t *testing.T, j *trial) {
 	require.Equal(t, data, j.ask(t, "fetch", question{ID: id}).Data)
 }
 
+// tryGoneMedia asks for a file that is no longer there. The platform says so in
+// JSON with status 200, which a library can take for the file.
+func tryGoneMedia(t *testing.T, j *trial) string {
+	t.Helper()
+	got, err := j.do("fetch", question{ID: "gone"})
+	if err != nil {
+		return "ok, refused"
+	}
+	require.Contains(t, string(got.Data), `"errcode":40007`)
+	return "takes the refusal for the file"
+}
+
 func tryKeep(t *testing.T, j *trial) {
 	t.Helper()
 	file, data := plan(t)
@@ -501,27 +514,26 @@ func tryRevoked(t *testing.T, j *trial) string {
 	return "40001 until its token expires"
 }
 
-// pushRows are what accounts are told. Each needs a platform of its own.
-func pushRows() []row {
-	return []row{
-		{"receives pushes in plain mode, and is heard", []string{"listen"}, holds(tryReceiver)},
-		{"receives pushes in safe mode, and its encrypted reply is heard", []string{"listen"}, holds(tryReceiver)},
-		{"receives pushes in compatible mode, and is heard", []string{"listen"}, holds(tryReceiver)},
-		{"receives JSON pushes in plain mode", []string{"listen"}, tryJSONReceiver},
-		{"receives JSON pushes in safe mode", []string{"listen"}, tryJSONReceiver},
-		{"our Callback opens what it seals, and it opens our reply", []string{"seal", "open"}, holds(tryOurCallback)},
-	}
+// pushRow is a capability of a receiver, before a platform of its own.
+type pushRow struct {
+	config wechattest.Config
+	row
 }
 
-func pushConfigs() []wechattest.Config {
-	const patience = 3 * time.Second // a receiver may fall silent over a format that it does not know
-	return []wechattest.Config{
-		{Mode: ours.Plain},
-		{Mode: ours.Safe},
-		{Mode: ours.Compatible},
-		{Mode: ours.Plain, Format: ours.JSON, PushTimeout: patience},
-		{Mode: ours.Safe, Format: ours.JSON, PushTimeout: patience},
-		{Mode: ours.Safe},
+// pushRows are what accounts are told.
+func pushRows() []pushRow {
+	plain, compatible, safe := wechattest.Config{Mode: ours.Plain}, wechattest.Config{Mode: ours.Compatible}, wechattest.Config{Mode: ours.Safe}
+	plainJSON := wechattest.Config{Mode: ours.Plain, Format: ours.JSON}
+	safeJSON := wechattest.Config{Mode: ours.Safe, Format: ours.JSON}
+	return []pushRow{
+		{plain, row{"receives pushes in plain mode, and is heard", []string{"listen"}, holds(tryReceiver)}},
+		{safe, row{"receives pushes in safe mode, and its encrypted reply is heard", []string{"listen"}, holds(tryReceiver)}},
+		{compatible, row{"receives pushes in compatible mode, and is heard", []string{"listen"}, holds(tryReceiver)}},
+		{plainJSON, row{"receives JSON pushes in plain mode", []string{"listen"}, tryJSONReceiver}},
+		{safeJSON, row{"receives JSON pushes in safe mode", []string{"listen"}, tryJSONReceiver}},
+		{plain, row{"refuses a push that nobody signed, in plain mode", []string{"listen"}, tryUnsigned}},
+		{safe, row{"refuses plaintext in safe mode", []string{"listen"}, tryPlaintext}},
+		{safe, row{"our Callback opens what it seals, and it opens our reply", []string{"seal", "open"}, holds(tryOurCallback)}},
 	}
 }
 
@@ -553,6 +565,44 @@ func tryJSONReceiver(t *testing.T, j *trial) string {
 	require.Len(t, j.user.Chat(), 2)
 	require.Contains(t, j.last(t).Text, "故障")
 	return "XML only"
+}
+
+// tryUnsigned sends what anybody can send who knows the address.
+func tryUnsigned(t *testing.T, j *trial) string {
+	t.Helper()
+	return forged(t, j, "")
+}
+
+// tryPlaintext sends a body of its own under a signature that has been seen
+// once, on its way in a push: that signature does not cover the body.
+func tryPlaintext(t *testing.T, j *trial) string {
+	t.Helper()
+	stamp, nonce := strconv.FormatInt(time.Now().Unix(), 10), "260774613"
+	return forged(t, j, url.Values{"signature": {ours.Sign(j.site.Account().Token, stamp, nonce)}, "timestamp": {stamp}, "nonce": {nonce}}.Encode())
+}
+
+// forged says whether the receiver takes the push for the platform's.
+func forged(t *testing.T, j *trial, query string) string {
+	t.Helper()
+	body := "<xml><ToUserName><![CDATA[" + j.site.Account().OriginalID + "]]></ToUserName><FromUserName><![CDATA[" + j.user.OpenID() +
+		"]]></FromUserName><CreateTime>1795571808</CreateTime><MsgType><![CDATA[text]]></MsgType><Content><![CDATA[forged]]></Content><MsgId>1</MsgId></xml>"
+	address := j.ask(t, "listen", question{}).URL + "?" + query
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, address, strings.NewReader(body))
+	require.NoError(t, err)
+	response, err := http.DefaultTransport.RoundTrip(request)
+	require.NoError(t, err)
+	answer, err := io.ReadAll(response.Body)
+	require.NoError(t, err)
+	require.NoError(t, response.Body.Close())
+	switch {
+	case response.StatusCode != http.StatusOK:
+		return works
+	case bytes.Contains(answer, []byte("您说：forged")):
+		return "no, answers it"
+	default:
+		require.Contains(t, string(answer), "<Encrypt>")
+		return "no, answers it sealed"
+	}
 }
 
 func tryOurCallback(t *testing.T, j *trial) {
@@ -619,8 +669,14 @@ func TestWeChatMatrix(t *testing.T) {
 	head := []string{"Capability"}
 	table := [][]string{}
 	here := make([]bool, len(libraries))
-	for _, r := range slices.Concat(callRows(), pushRows()) {
-		table = append(table, append([]string{r.name}, slices.Repeat([]string{failed}, len(libraries))...))
+	add := func(name string) {
+		table = append(table, append([]string{name}, slices.Repeat([]string{failed}, len(libraries))...))
+	}
+	for _, r := range callRows() {
+		add(r.name)
+	}
+	for _, r := range pushRows() {
+		add(r.name)
 	}
 	for _, l := range libraries {
 		head = append(head, l.name)
@@ -634,7 +690,7 @@ func TestWeChatMatrix(t *testing.T) {
 					tryRow(t, r, j, &table[i][column+1])
 				}
 				for i, r := range pushRows() {
-					tryRow(t, r, newTrial(t, pushConfigs()[i], l.open), &table[len(callRows())+i][column+1])
+					tryRow(t, r.row, newTrial(t, r.config, l.open), &table[len(callRows())+i][column+1])
 				}
 				here[column] = true
 			})

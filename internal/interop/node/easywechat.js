@@ -3,6 +3,8 @@
 // is whether its client, its files and its answers are right for each.
 'use strict';
 const fs = require('node:fs');
+const { tmpdir } = require('node:os');
+const { join } = require('node:path');
 const { OfficialAccount, CacheInterface, ServerRequest, FormData } = require('node-easywechat');
 const Encryptor = require('node-easywechat/dist/Core/Encryptor');
 
@@ -39,7 +41,12 @@ module.exports = function client({ AppID, Secret, Token, AESKey }) {
   };
   const bytes = async (method, path, payload) => {
     const answer = await api.request(method, `cgi-bin/${path}`, { ...payload, responseType: 'arraybuffer' });
-    return { data: Buffer.from(answer.getContent()).toString('base64') };
+    const folder = fs.mkdtempSync(join(tmpdir(), 'easywechat-'));
+    try {
+      return { data: fs.readFileSync(answer.saveAs(join(folder, 'file'))).toString('base64') };
+    } finally {
+      fs.rmSync(folder, { recursive: true });
+    }
   };
   const encryptor = new Encryptor(AppID, Token, AESKey, AppID);
   const field = (xml, name) => xml.match(new RegExp(`<${name}>(?:<!\\[CDATA\\[)?([^\\]<]*)`))[1];
