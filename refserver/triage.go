@@ -24,6 +24,7 @@ const (
 	shownFirst   = 12  // symptoms of a part before 其他
 	shownClinics = 3   // of a department
 	leastShare   = 5   // percent: below it a second department is noise
+	mostShare    = 99  // percent: an advice is never certain
 	maxAdvised   = 3   // departments
 	maxWhy       = 4   // reasons for one
 )
@@ -323,7 +324,7 @@ func (v *visit) advise(c triage.Choice, nothing bool) page.Advice {
 		out.Reasons = why(c.Reasons)
 	}
 	if !nothing && c.Share >= leastShare {
-		out.Share = c.Share
+		out.Share = min(c.Share, mostShare)
 	}
 	id := hospital.DepartmentID(out.Department)
 	department, err := v.s.catalog.department(v.r.Context(), id)

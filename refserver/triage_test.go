@@ -60,6 +60,14 @@ func TestTickedSymptomsLeadToANumber(t *testing.T) {
 	require.Contains(t, p.get(strings.TrimPrefix(clinic, "/hospital")).body, "选择时段")
 }
 
+// TestNoAdviceIsCertain, however clear the symptoms are.
+func TestNoAdviceIsCertain(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, sqldb.SQLite, "", 1)
+	clear := w.phone("guest").get("/triage/result?sex=m&age=adult&part=upper-abdomen&s=" + ticked(t, "UABD", "反酸") + "&s=" + ticked(t, "UABD", "腹胀"))
+	require.Contains(t, document(t, clear).Find("section.card").First().Text(), "可能性约 99%")
+}
+
 // TestSeveralPartsAreOneComplaint: what was ticked travels from part to part and
 // is counted at its own part.
 func TestSeveralPartsAreOneComplaint(t *testing.T) {
