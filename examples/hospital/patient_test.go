@@ -91,7 +91,11 @@ func TestAPatientPaysABillThatACardToldOf(t *testing.T) {
 	b.follows("待缴费通知", "账单详情")
 	b.opens("去支付", "稍后再付")
 	b.pays("213.00")
-	b.opens("查看账单", "已缴")
+	b.opens("查看账单", "已缴费")
+	b.reads("缴费时间")
+	b.returns()
+	b.chooses("诊疗服务", "我的账单", "待缴费")
+	b.opens("已缴", "¥213.00")
 	b.ends(213_00, 0, "就诊人绑定通知", "待缴费通知", "缴费成功通知")
 }
 

@@ -34,7 +34,7 @@ func (f readyFile) write(addresses map[string]string) error {
 		return err
 	}
 	fresh := string(f) + ".new"
-	if err = os.WriteFile(fresh, append(text, '\n'), 0o600); err == nil {
+	if err = os.WriteFile(fresh, append(text, '\n'), 0o600); err == nil { //nolint:gosec // the operator names the file
 		err = os.Rename(fresh, string(f))
 	}
 	if err != nil {

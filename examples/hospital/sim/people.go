@@ -71,7 +71,7 @@ func (p *Page) sell(ctx context.Context, o order) (string, error) {
 
 func (p *Page) suspend(_ context.Context, o order) (string, error) {
 	ended, err := p.config.World.Hospital.Suspend(o.Schedule, "医生临时停诊", "")
-	return fmt.Sprintf("已停诊：%d 笔挂号失效，服务端一分钟内会查到，退费并通知患者。", len(ended)), err
+	return fmt.Sprintf("已停诊：%d 笔挂号失效，服务端几秒钟内会查到，退费并通知患者。", len(ended)), err
 }
 
 func (p *Page) arrive(_ context.Context, o order) (string, error) {
