@@ -148,11 +148,12 @@ func distance(a, b hit) int {
 func (r *reading) hits() []hit {
 	var all []hit
 	var masks spans
-	for i := range r.text {
-		r.set.alarms.each(r.text, i, func(first, end int) {
+	text := r.set.normal.folded(r.text)
+	for i := range text {
+		r.set.alarms.each(text, i, func(first, end int) {
 			for _, at := range r.set.alarmFirst[first] {
 				word := &r.set.alarmWord[at]
-				last, ok := r.follow(word, end)
+				last, ok := word.follow(text, end)
 				if !ok {
 					continue
 				}
@@ -181,14 +182,14 @@ func (r *reading) hits() []hit {
 }
 
 // follow finds the further pieces of a phrase with a gap.
-func (r *reading) follow(word *alarmWord, end int) (int, bool) {
-	for _, piece := range word.rest {
+func (w *alarmWord) follow(text []rune, end int) (int, bool) {
+	for _, piece := range w.rest {
 		found := false
-		for at := end; at <= min(end+maxAlarmGap, len(r.text)-len(piece)); at++ {
-			if at > end && pause(r.text[at-1]) {
+		for at := end; at <= min(end+maxAlarmGap, len(text)-len(piece)); at++ {
+			if at > end && pause(text[at-1]) {
 				break
 			}
-			if slices.Equal(r.text[at:at+len(piece)], piece) {
+			if slices.Equal(text[at:at+len(piece)], piece) {
 				end, found = at+len(piece), true
 				break
 			}
@@ -200,8 +201,9 @@ func (r *reading) follow(word *alarmWord, end int) (int, bool) {
 	return end, true
 }
 
-// alarmDenials are the denials whose negator is not part of a longer alarm:
-// in 没有呼吸 and 叫不醒 nothing is denied.
+// alarmDenials are the denials whose negator is not part of a longer finding:
+// in 没有呼吸 and 叫不醒 nothing is denied. 没吐, which only keeps a flag from
+// being raised, is no finding.
 func (r *reading) alarmDenials(hits []hit) spans {
 	var out spans
 	for i, tok := range r.tokens {
@@ -209,7 +211,9 @@ func (r *reading) alarmDenials(hits []hit) spans {
 		if c&(classNegator|classDenied) == 0 {
 			continue
 		}
-		if slices.ContainsFunc(hits, func(h hit) bool { return h.start <= tok.start && tok.end <= h.end && h.end-h.start > tok.end-tok.start }) {
+		if slices.ContainsFunc(hits, func(h hit) bool {
+			return r.set.alarmWord[h.word].finding && h.start <= tok.start && tok.end <= h.end && h.end-h.start > tok.end-tok.start
+		}) {
 			continue
 		}
 		if c&classNegator != 0 {

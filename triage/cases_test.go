@@ -88,11 +88,17 @@ func TestDepartmentsOfOurOwnCases(t *testing.T) {
 
 // TestRedFlagsOfOurOwnCases holds every call-120 sentence, every emergency and
 // every near miss we wrote. None of them may be answered otherwise.
+//
+// The batches rf8 and rf9 were written in one go before they were run. Missed
+// when first run: 32 of 171 of rf8 and, harsher in dialect and slips, 60 of 172
+// of rf9, which was written after the patterns had been mended for rf8; false
+// alarms 8 of 111 and 13 of 115. The patterns were mended afterwards, so that
+// here all are met; what a new batch would miss, only a new batch tells.
 func TestRedFlagsOfOurOwnCases(t *testing.T) {
 	t.Parallel()
 	set := load(t)
 	rows := cases(t, "redflags.jsonl")
-	require.Greater(t, len(rows), 650)
+	require.Greater(t, len(rows), 1480)
 	count := map[string]int{}
 	for _, r := range rows {
 		advice, err := set.Advise(r.complaint())
@@ -108,7 +114,7 @@ func TestRedFlagsOfOurOwnCases(t *testing.T) {
 		require.NotEmpty(t, top.Sources, r.ID)
 		require.NotEmpty(t, top.Phrases, r.ID)
 	}
-	require.Greater(t, count["call_120"], 200)
+	require.Greater(t, count["call_120"], 540)
 	require.Greater(t, count["emergency_department"], 150)
-	require.Greater(t, count["none"], 180)
+	require.Greater(t, count["none"], 400)
 }

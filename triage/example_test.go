@@ -58,7 +58,7 @@ func ExampleOverlay_Load() {
 		return
 	}
 	fmt.Println(set.Version(), knee.Departments[0].Department.Local, eye.Departments[0].Department.Name, eye.Departments[0].Absent)
-	// Output: 2026.11.2+house-1 D101 眼科 true
+	// Output: 2026.11.3+house-1 D101 眼科 true
 }
 
 func ExampleSet_Score() {

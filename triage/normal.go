@@ -1,6 +1,7 @@
 package triage
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 )
@@ -17,11 +18,15 @@ const (
 )
 
 // normaliser turns what a thumb typed into what the lexicon is written in.
-type normaliser struct{ simple map[rune]rune }
+type normaliser struct{ simple, like map[rune]rune }
 
 func newNormaliser() normaliser {
 	from, to := []rune(traditional), []rune(simplified)
-	n := normaliser{simple: make(map[rune]rune, len(from))}
+	n := normaliser{simple: make(map[rune]rune, len(from)), like: map[rune]rune{}}
+	sound, form := []rune(likeSound), []rune(likeForm)
+	for i, r := range sound {
+		n.like[r] = form[i]
+	}
 	for i, r := range from {
 		if r != to[i] {
 			n.simple[r] = to[i]
@@ -32,23 +37,71 @@ func newNormaliser() normaliser {
 
 // runes returns text in half-width lower case and simplified characters,
 // without spaces, control, private-use and joining characters and pictures.
-// Punctuation stays in one form a meaning, because it bounds a clause.
+// Punctuation stays in one form a meaning, because it bounds a clause. Many who
+// type on a phone put a space where the comma belongs: one between two words of
+// two characters or more bounds a clause as well; 胸 口 疼 is one word.
 func (n normaliser) runes(text string) []rune {
 	out := make([]rune, 0, min(len(text)/3+8, maxTextRunes))
+	word, gap := 0, false // ideographs since the last other character, a space after them
 	for _, r := range text {
-		if len(out) == maxTextRunes {
+		if len(out) >= maxTextRunes {
 			break
 		}
-		if r >= 0x4e00 && r <= 0x9fff {
+		if ideograph(r) {
 			if s, ok := n.simple[r]; ok {
 				r = s
 			}
+			if gap {
+				word, gap = 0, false
+			}
 			out = append(out, r)
+			word++
+			if at := len(out) - 1 - word; word == shortestWord && at >= 0 && out[at] == ' ' {
+				out[at] = '，'
+			}
+			continue
+		}
+		if unicode.IsSpace(r) && r != '\n' && r != '\r' {
+			if word >= shortestWord && !gap {
+				out, gap = append(out, ' '), true
+			}
 			continue
 		}
 		if r = plain(r); r != 0 {
 			out = append(out, r)
+			word, gap = 0, false
 		}
+	}
+	out = slices.DeleteFunc(out, func(r rune) bool { return r == ' ' })
+	return out[:min(len(out), maxTextRunes)]
+}
+
+// shortestWord is how many ideographs a space must have on both sides to stand
+// for a comma.
+const shortestWord = 2
+
+func ideograph(r rune) bool { return r >= 0x4e00 && r <= 0x9fff }
+
+// likeSound and likeForm stand in pairs: what the red flags take for the same.
+// 疼 is 痛 and 的 is often written for 得; the others are slips of the input
+// method, by sound or by form.
+const (
+	likeSound = "疼的蛰疯哽卤畜囗撅蹶息混她它嚥窜"
+	likeForm  = "痛得蜇风梗囟搐口厥厥吸昏他他咽串"
+)
+
+// fold maps a rune to the one that the phrases of the red flags are kept in.
+func (n normaliser) fold(r rune) rune {
+	if to, ok := n.like[r]; ok {
+		return to
+	}
+	return r
+}
+
+func (n normaliser) folded(text []rune) []rune {
+	out := make([]rune, len(text))
+	for i, r := range text {
+		out[i] = n.fold(r)
 	}
 	return out
 }
@@ -102,7 +155,7 @@ func (n normaliser) normal(term string) string {
 // nearly all are.
 func (n normaliser) isNormal(term string) bool {
 	for _, r := range term {
-		if r < 0x4e00 || r > 0x9fff {
+		if !ideograph(r) {
 			return false
 		}
 		if _, changes := n.simple[r]; changes {

@@ -59,6 +59,9 @@ type alarmWord struct {
 	rest   [][]rune
 	groups []int
 	mask   bool // 笑死: makes what it covers harmless
+	// finding: stands in a group that raises a flag, not only in one that keeps
+	// it from being raised
+	finding bool
 }
 
 // manyPhrases is about how many the shipped set has: room made at once.
@@ -93,7 +96,7 @@ func (a *alarms) add(phrase string, group int) {
 	}
 	pieces := strings.Split(phrase, "..")
 	for i, piece := range pieces {
-		pieces[i] = a.set.normal.normal(piece)
+		pieces[i] = string(a.set.normal.folded([]rune(a.set.normal.normal(piece))))
 	}
 	key := strings.Join(pieces, "..")
 	at, ok := a.phrase[key]
@@ -158,6 +161,24 @@ func (s *Set) loadRedFlags(l *layers) {
 		s.alarmFirst[slot.term-1] = append(s.alarmFirst[slot.term-1], int32(a.phrase[key])) //nolint:gosec // bounded by the file
 	}
 	s.alarmGroups = a.count
+	s.markFindings()
+}
+
+// markFindings tells the words that raise a flag from those that only keep one
+// from being raised.
+func (s *Set) markFindings() {
+	raises := make([]bool, s.alarmGroups)
+	for _, f := range s.flags {
+		for _, x := range f.patterns {
+			for _, g := range x.groups {
+				raises[g] = true
+			}
+		}
+	}
+	for i := range s.alarmWord {
+		word := &s.alarmWord[i]
+		word.finding = slices.ContainsFunc(word.groups, func(g int) bool { return raises[g] })
+	}
 }
 
 func (s *Set) redFlag(e entry, a *alarms, named map[string][]string) flag {

@@ -231,7 +231,7 @@ func TestAHousesDepartmentsAndRulesComeFirst(t *testing.T) {
 	}))
 	require.NoError(t, err)
 	require.Empty(t, set.Lint())
-	require.Equal(t, "2026.11.2+house-1", set.Version())
+	require.Equal(t, "2026.11.3+house-1", set.Version())
 
 	cough := advise(t, set, triage.Complaint{Text: "咳嗽咳痰半个月", Age: triage.AgeYears(50)})
 	require.Equal(t, "肺病科", cough.Departments[0].Department.Name)
@@ -506,5 +506,30 @@ func TestSymptomsKeepTheirIDsFromSetToSet(t *testing.T) {
 	for _, id := range []string{"", "KNEE", "KNEE-", "NONE-1", "-"} {
 		_, _, ok := set.Ticked(id)
 		require.False(t, ok, id)
+	}
+}
+
+func TestASpaceIsAComma(t *testing.T) {
+	t.Parallel()
+	set := load(t)
+	for text, want := range map[string]triage.Level{
+		"去年被蛇咬过 现在疤有点痒":       triage.NoEmergency, // 现在 belongs to the scar
+		"没吐血也没黑便 就是反酸":        triage.NoEmergency,
+		"胸 口 剧 痛 出 冷 汗 半 小 时": triage.Call120, // every character apart is no comma
+		"胸口剧痛 出冷汗 半小时":        triage.Call120,
+	} {
+		advice, err := set.Advise(triage.Complaint{Text: text})
+		require.NoError(t, err)
+		require.Equal(t, want, advice.Level(), text)
+	}
+}
+
+func TestSlipsOfTheInputMethodRaiseTheSameAlarm(t *testing.T) {
+	t.Parallel()
+	set := load(t)
+	for _, text := range []string{"我爸胸囗疼 一身汗", "人混迷了 叫不醒", "孩子抽疯 口吐白沫", "喘的说不出话", "呼息困难 嘴唇发紫", "被马蜂蛰了 全身肿 喘不上气"} {
+		advice, err := set.Advise(triage.Complaint{Text: text})
+		require.NoError(t, err)
+		require.Equal(t, triage.Call120, advice.Level(), text)
 	}
 }
