@@ -30,7 +30,7 @@ const (
 // connection that writes and several that read.
 type sqliteEngine struct {
 	db      *DB
-	lock    *os.File
+	lock    *filelock.Lock
 	writer  *sqliteConn
 	pools   []*sql.DB
 	readers chan *sqliteConn
