@@ -320,11 +320,10 @@ func (c *town) callbacks() []look {
 
 // TestEveryRouteInABrowser looks at every GET route of the table on a running
 // server, in Chromium, with people in every situation, and at the global states.
-// A route that it does not know fails it. Without HOSPITAL_PAGE_SHOTS each look
-// is taken in two of the eight combinations of theme and width, others than its
-// neighbor's.
+// A route that it does not know fails it.
 func TestEveryRouteInABrowser(t *testing.T) {
 	t.Parallel()
+	browsertest.Slow(t)
 	browser := browsertest.Open(t)
 	c := newTown(t)
 	known := c.looks()
@@ -337,25 +336,18 @@ func TestEveryRouteInABrowser(t *testing.T) {
 		}
 	}
 	all = append(all, known["/nothing"]...)
-	const turns = 4
-	turn := 0
-	for _, theme := range browsertest.Themes() { //nolint:paralleltest // one browser: tabs in the background are throttled
-		for _, width := range browsertest.Widths() {
-			t.Run(fmt.Sprintf("%s %d", theme.Name, width), func(t *testing.T) {
-				tab := browser.Tab(t, theme, width)
-				turn++
-				for i, l := range all {
-					if browser.Shoots() || i%turns == turn%turns {
-						c.take(t, tab, theme, l)
-					}
-				}
-			})
-		}
+	for _, mode := range browsertest.Modes() { //nolint:paralleltest // the people of the town do one thing at a time
+		t.Run(mode.Name, func(t *testing.T) {
+			tab := browser.Tab(t, mode)
+			for _, l := range all {
+				c.take(t, tab, mode, l)
+			}
+		})
 	}
 }
 
 // take looks at one page.
-func (c *town) take(t *testing.T, tab *browsertest.Tab, theme browsertest.Theme, l look) {
+func (c *town) take(t *testing.T, tab *browsertest.Tab, mode browsertest.Mode, l look) {
 	t.Helper()
 	c.later(300 * time.Millisecond)
 	path := l.path
@@ -370,7 +362,7 @@ func (c *town) take(t *testing.T, tab *browsertest.Tab, theme browsertest.Theme,
 		require.NoError(t, err)
 		cookies = l.who.browser.Jar.Cookies(site)
 	}
-	if theme.Care {
+	if mode.Care {
 		cookies = append(cookies, &http.Cookie{Name: "care", Value: "1"})
 	}
 	tab.Cookies(t, c.site, cookies)

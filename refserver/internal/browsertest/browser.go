@@ -65,26 +65,36 @@ const inspect = `(async least => {
   return out;
 })`
 
-// Theme is one of the four looks of a page.
-type Theme struct {
-	Name       string
-	Care, Dark bool
+// Mode is the type size that the server was asked for. Each is looked at light
+// and dark, and in both widths.
+type Mode struct {
+	Name string
+	Care bool // 长辈版
 }
 
-// Themes are all of them.
-func Themes() []Theme {
-	return []Theme{{"light", false, false}, {"dark", false, true}, {"care", true, false}, {"care-dark", true, true}}
-}
+// Modes are both of them.
+func Modes() []Mode { return []Mode{{"standard", false}, {"care", true}} }
 
-// Widths are those of the smallest phone and of a usual one, px.
-func Widths() []int64 { return []int64{320, 375} }
+// widths are those of the smallest phone and of a usual one, px; pictures show
+// the last.
+func widths() []int64 { return []int64{320, 375} }
 
-// least is the size of a tap target, px.
-func (th Theme) least() float64 { //nolint:forbidigo // pixels, not money
-	if th.Care {
+const height = 740
+
+// target is the least size of a tap target, px.
+func (m Mode) target() float64 { //nolint:forbidigo // pixels, not money
+	if m.Care {
 		return 60
 	}
 	return 44
+}
+
+// text is the least size of a text, px.
+func (m Mode) text() float64 { //nolint:forbidigo // pixels, not money
+	if m.Care {
+		return 18
+	}
+	return 13.9
 }
 
 // Browser is Chromium with axe-core.
@@ -92,6 +102,15 @@ type Browser struct {
 	ctx   context.Context //nolint:containedctx // chromedp's handle of the browser
 	axe   string
 	shots string // folder for pictures, "" for none
+}
+
+// Slow skips what looks at every page when a run is short: that is for the race
+// detector, to which pages are nothing new.
+func Slow(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("short: the pages are looked at in a whole run")
+	}
 }
 
 // Open starts a browser that ends with the test. It wants chromium in PATH and
@@ -119,28 +138,23 @@ func Open(tb testing.TB) *Browser {
 	return &Browser{ctx, string(axe), os.Getenv("HOSPITAL_PAGE_SHOTS")}
 }
 
-// Shoots reports whether pictures are wanted: then every page is looked at in
-// every theme.
-func (b *Browser) Shoots() bool { return b.shots != "" }
-
-// Tab is one window of the browser in a theme.
+// Tab is the window of the browser, in a mode.
 type Tab struct {
 	browser *Browser
 	ctx     context.Context //nolint:containedctx // chromedp's handle of the tab
-	theme   Theme
-	width   int64
+	mode    Mode
 }
 
-// Tab opens a window that is so wide. One at a time: those in the background are
+// Tab opens the window. Open a browser for each: windows in the background are
 // throttled.
-func (b *Browser) Tab(tb testing.TB, theme Theme, width int64) *Tab {
+func (b *Browser) Tab(tb testing.TB, mode Mode) *Tab {
 	tb.Helper()
 	ctx, cancel := chromedp.NewContext(b.ctx)
 	tb.Cleanup(cancel)
-	if err := chromedp.Do(ctx, chromedp.EmulateViewport(width, 740), dark(theme.Dark)); err != nil {
+	if err := chromedp.Do(ctx, chromedp.EmulateViewport(widths()[0], height)); err != nil { // the window lives as long as this context
 		tb.Fatal(err)
 	}
-	return &Tab{b, ctx, theme, width}
+	return &Tab{b, ctx, mode}
 }
 
 // long is how long one page may take on a busy machine.
@@ -181,16 +195,26 @@ func (t *Tab) Judge(tb testing.TB, name, address string, then ...string) string 
 			return ""
 		}
 	}
-	if t.browser.shots != "" && t.width == 375 {
-		t.shoot(ctx, tb, name)
-	}
-	got, err := t.look(ctx)
-	if err != nil {
+	if _, err := chromedp.Run(ctx, chromedp.Evaluate[bool](t.browser.axe+";true")); err != nil {
 		tb.Errorf("%s: %v", name, err)
 		return ""
 	}
-	t.judge(tb, name, got)
-	return got.Title
+	title := ""
+	for _, dark := range []bool{false, true} {
+		for _, width := range widths() {
+			got, err := t.look(ctx, dark, width)
+			if err != nil {
+				tb.Errorf("%s: %v", name, err)
+				return ""
+			}
+			title = got.Title
+			t.judge(tb, fmt.Sprintf("%s, %s, dark %t, %d px", name, t.mode.Name, dark, width), got)
+		}
+		if t.browser.shots != "" {
+			t.shoot(ctx, tb, name, dark)
+		}
+	}
+	return title
 }
 
 // leave runs a script that leaves the page, and waits for the next one.
@@ -207,11 +231,15 @@ func (t *Tab) leave(ctx context.Context, script string) error {
 	return ctx.Err()
 }
 
-func (t *Tab) shoot(ctx context.Context, tb testing.TB, name string) {
+func (t *Tab) shoot(ctx context.Context, tb testing.TB, name string, dark bool) {
 	tb.Helper()
 	png, err := chromedp.Run(ctx, chromedp.FullScreenshot(100))
 	if err == nil {
-		file := strings.NewReplacer("/", "-", " ", "-").Replace(name) + "." + t.theme.Name + ".png"
+		theme := t.mode.Name
+		if dark {
+			theme += "-dark"
+		}
+		file := strings.NewReplacer("/", "-", " ", "-").Replace(name) + "." + theme + ".png"
 		err = os.WriteFile(filepath.Join(t.browser.shots, file), png, 0o600)
 	}
 	if err != nil {
@@ -219,19 +247,15 @@ func (t *Tab) shoot(ctx context.Context, tb testing.TB, name string) {
 	}
 }
 
-func (t *Tab) look(ctx context.Context) (finding, error) {
-	if _, err := chromedp.Run(ctx, chromedp.Evaluate[bool](t.browser.axe+";true")); err != nil {
+func (t *Tab) look(ctx context.Context, onDark bool, width int64) (finding, error) {
+	if err := chromedp.Do(ctx, chromedp.EmulateViewport(width, height), dark(onDark)); err != nil {
 		return finding{}, err
 	}
-	return chromedp.Run(ctx, chromedp.Evaluate[finding](fmt.Sprintf("%s(%g)", inspect, t.theme.least()), chromedp.EvalAwaitPromise))
+	return chromedp.Run(ctx, chromedp.Evaluate[finding](fmt.Sprintf("%s(%g)", inspect, t.mode.target()), chromedp.EvalAwaitPromise))
 }
 
 func (t *Tab) judge(tb testing.TB, name string, got finding) {
 	tb.Helper()
-	smallest := 13.9
-	if t.theme.Care {
-		smallest = 18
-	}
 	if len(got.Axe) > 0 {
 		tb.Errorf("%s: axe:\n  %s", name, strings.Join(got.Axe, "\n  "))
 	}
@@ -241,7 +265,7 @@ func (t *Tab) judge(tb testing.TB, name string, got finding) {
 	if got.Overflow > 0 {
 		tb.Errorf("%s: %d px wider than the window at 200 %%: %v", name, got.Overflow, got.Wide)
 	}
-	if got.Text < smallest {
+	if got.Text < t.mode.text() {
 		tb.Errorf("%s: text of %.1f px", name, got.Text)
 	}
 	if got.Bytes > MostBytes || got.Requests > MostRequests || got.Bytes == 0 {

@@ -10,15 +10,11 @@ import (
 	"github.com/wxhospital/hospital/refserver/internal/page"
 )
 
-// looks is in how many themes and widths there is to look. Without a folder for
-// pictures each page is looked at in one of them, another one than its
-// neighbor: all of them take six minutes.
-const looks = 8
-
-// TestEveryPageInABrowser looks at every fixture in Chromium.
+// TestEveryPageInABrowser looks at every fixture in Chromium, in every theme and
+// width.
 func TestEveryPageInABrowser(t *testing.T) {
 	t.Parallel()
-	browser := browsertest.Open(t)
+	browsertest.Slow(t)
 	fixtures := page.Fixtures()
 	p := newPages(t, config())
 	mux := http.NewServeMux()
@@ -35,18 +31,13 @@ func TestEveryPageInABrowser(t *testing.T) {
 	}
 	server := httptest.NewServer(mux)
 	t.Cleanup(server.Close)
-	turn := 0
-	for _, theme := range browsertest.Themes() { //nolint:paralleltest // one browser: tabs in the background are throttled
-		for _, width := range browsertest.Widths() {
-			t.Run(fmt.Sprintf("%s %d", theme.Name, width), func(t *testing.T) {
-				tab := browser.Tab(t, theme, width)
-				turn++
-				for i, f := range fixtures {
-					if browser.Shoots() || i%looks == turn%looks {
-						tab.Judge(t, f.Name, fmt.Sprintf("%s/%s/%t", server.URL, f.Name, theme.Care))
-					}
-				}
-			})
-		}
+	for _, mode := range browsertest.Modes() {
+		t.Run(mode.Name, func(t *testing.T) {
+			t.Parallel()
+			tab := browsertest.Open(t).Tab(t, mode)
+			for _, f := range fixtures {
+				tab.Judge(t, f.Name, fmt.Sprintf("%s/%s/%t", server.URL, f.Name, mode.Care))
+			}
+		})
 	}
 }
