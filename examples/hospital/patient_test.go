@@ -96,6 +96,7 @@ func TestAPatientPaysABillThatACardToldOf(t *testing.T) {
 	b.returns()
 	b.chooses("诊疗服务", "我的账单", "待缴费")
 	b.opens("已缴", "¥213.00")
+	b.until("what is asked again and again is one line", `/×[3-9]/.test([...document.querySelectorAll("#wire li")].find((e) => e.textContent.includes("Suspensions")).textContent)`)
 	b.ends(213_00, 0, "就诊人绑定通知", "待缴费通知", "缴费成功通知")
 }
 

@@ -209,6 +209,21 @@ async function clinics() {
   redraw("clinics", said.clinics, (list) => choose($("clinic"), list.map((c) => option(c.id, c.name + (c.suspended ? "（停诊）" : `（余 ${c.left}）`)))));
 }
 
+// log shows what crossed a wire. What the server asks again and again, with
+// nothing much between, is one line that counts.
+const polled = 4;
+function log(c) {
+  const key = JSON.stringify([c.wire, c.call, c.summary, c.outcome]);
+  const again = [...$("wire").children].slice(0, polled).find((line) => line.dataset.key === key);
+  const times = again ? Number(again.dataset.times) + 1 : 1;
+  const line = again || element("li", c.outcome === "ok" || c.outcome.startsWith("replied") ? "" : "odd");
+  const summary = times > 1 ? `×${times} ${c.summary}` : c.summary;
+  line.replaceChildren(...[c.time, c.wire, c.call, summary, c.outcome].map((text) => element("span", "", text)));
+  line.title = c.summary;
+  Object.assign(line.dataset, { key, times });
+  if (!again) $("wire").prepend(line);
+}
+
 async function look() {
   let s;
   try {
@@ -224,10 +239,7 @@ async function look() {
   for (const c of s.wire) {
     if (c.no <= after) continue; // two looks at once
     after = c.no;
-    const item = element("li", c.outcome === "ok" || c.outcome.startsWith("replied") ? "" : "odd");
-    item.append(...[c.time, c.wire, c.call, c.summary, c.outcome].map((text) => element("span", "", text)));
-    item.title = c.summary;
-    $("wire").prepend(item);
+    log(c);
     if (c.outcome === "answer_lost" && c.wire.endsWith("HIS")) done("fault");
     if (c.outcome !== "ok") continue;
     if (c.call === "Confirm") done(c.summary.includes("Paid=") ? "paid" : "booked");
