@@ -1,10 +1,12 @@
 package wechat
 
-import "github.com/wxhospital/hospital"
+import (
+	"errors"
 
-// Advice is what the caller of a refused call may do next. Whether the call was
-// applied is the error's Kind to say; after Indeterminate no advice makes a
-// repetition safe.
+	"github.com/wxhospital/hospital"
+)
+
+// Advice is what the caller of a failed call may do next, see [AdviceOf].
 type Advice string
 
 // The advice.
@@ -17,15 +19,30 @@ const (
 	AdviceLogin      Advice = "login"       // a web login must begin anew
 	AdviceOtherWay   Advice = "other_way"   // this user is not reached like this: take another way
 	AdviceDone       Advice = "done"        // it was done before: go on
+	AdviceFindOut    Advice = "find_out"    // it may have been done: find out, and repeat nothing before
 	AdviceAsk        Advice = "ask"         // a code this package does not know: ask the platform's support, by the rid
 )
 
-// Advice returns what the caller may do about the refusal.
-func (r *Refusal) Advice() Advice {
+// AdviceOf returns what the caller may do about an error of a [Client]. Where
+// the call may have been applied, an earlier attempt of it included, that is
+// [AdviceFindOut] whatever the platform said last. "" for an error in which the
+// platform has said nothing.
+func AdviceOf(err error) Advice {
+	if hospital.KindOf(err) == hospital.Indeterminate {
+		return AdviceFindOut
+	}
+	if refusal, ok := errors.AsType[*Refusal](err); ok {
+		return refusal.advice()
+	}
+	return ""
+}
+
+func (r *Refusal) advice() Advice {
 	switch r.Code {
 	case 45011, 45066:
 		return AdviceNextMinute
-	case 48006: // the month's clearings of quotas are used up
+	case 48006, // the month's clearings of quotas are used up
+		45026, 45029, 45056, 61456, 65405, 200012: // full: of templates, QR codes, tags, seats
 		return AdviceOperator
 	}
 	switch r.Class {

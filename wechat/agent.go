@@ -128,22 +128,21 @@ func (c *Client) ListOnlineAgents(ctx context.Context) ([]OnlineAgent, error) {
 }
 
 // AddAgent makes a seat; at most 100. It returns Invalid with code bad_agent
-// before anything is sent, and Rejected with code 65406 for a seat that exists.
+// before anything is sent, and with code 65406 for a seat that exists.
 // API: POST /customservice/kfaccount/add — developers.weixin.qq.com/doc/service/api/customer/servicermanage/api_addkfaccount.
 func (c *Client) AddAgent(ctx context.Context, p AgentProfile) error {
 	return c.changeAgent(ctx, "wechat.AddAgent", "/customservice/kfaccount/add", p, p.Name)
 }
 
-// UpdateAgent gives a seat another name. It returns Invalid with code bad_agent
-// and Rejected with code 65401 for no such seat. It may be repeated when the
-// answer was lost.
+// UpdateAgent gives a seat another name. It returns Invalid with code bad_agent,
+// and 65401 for no such seat. It may be repeated when the answer was lost.
 // API: POST /customservice/kfaccount/update — developers.weixin.qq.com/doc/service/api/customer/servicermanage/api_updatekfaccount.
 func (c *Client) UpdateAgent(ctx context.Context, p AgentProfile) error {
 	return c.changeAgent(ctx, "wechat.UpdateAgent", "/customservice/kfaccount/update", p, p.Name)
 }
 
 // InviteAgent asks a person to take a seat; they accept on their phone. It
-// returns Invalid with code bad_agent, and Rejected with the platform's code:
+// returns Invalid with code bad_agent, or the platform's code:
 // 65407 has a seat here, 65408 or 65411 is being asked, 65409 no such WeChat
 // ID, 65410 has too many seats, 65412 the seat is taken.
 // API: POST /customservice/kfaccount/inviteworker — developers.weixin.qq.com/doc/service/api/customer/servicermanage/api_invitekfworker.
@@ -151,8 +150,8 @@ func (c *Client) InviteAgent(ctx context.Context, i AgentInvitation) error {
 	return c.changeAgent(ctx, "wechat.InviteAgent", "/customservice/kfaccount/inviteworker", i, i.WeChatID)
 }
 
-// DeleteAgent takes a seat away. It returns Invalid with code bad_agent and
-// Rejected with code 65401 for no such seat.
+// DeleteAgent takes a seat away. It returns Invalid with code bad_agent, and
+// 65401 for no such seat.
 // API: POST /customservice/kfaccount/del — developers.weixin.qq.com/doc/service/api/customer/servicermanage/api_delkfaccount.
 func (c *Client) DeleteAgent(ctx context.Context, account string) error {
 	return c.changeAgent(ctx, "wechat.DeleteAgent", "/customservice/kfaccount/del", agentName{account})
@@ -160,8 +159,7 @@ func (c *Client) DeleteAgent(ctx context.Context, account string) error {
 
 // UploadAgentPicture gives a seat its portrait: a JPEG, best of 640 by 640, at
 // most 2 MB. It returns Invalid with code bad_agent or bad_media before
-// anything is sent, 40005 for no JPEG, and Rejected with code 65401 for no such
-// seat.
+// anything is sent, 40005 for no JPEG, 65401 for no such seat.
 // API: POST /customservice/kfaccount/uploadheadimg.
 func (c *Client) UploadAgentPicture(ctx context.Context, account string, picture io.Reader) error {
 	if err := (agentName{account}).Validate(); err != nil {
@@ -171,7 +169,7 @@ func (c *Client) UploadAgentPicture(ctx context.Context, account string, picture
 	if err := u.Validate(); err != nil {
 		return err
 	}
-	body, err := u.newForm(maxAgentPicture)
+	body, err := u.newForm(ctx, maxAgentPicture)
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package wechat_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -93,6 +94,78 @@ func TestAFileThatDidNotArriveWholeIsNotBelieved(t *testing.T) {
 	client = s.client(t, func(c *wechat.Config) { c.BaseURL, c.HTTPClient = big.URL, nil })
 	_, err = client.FetchMedia(t.Context(), media.ID)
 	require.ErrorIs(t, err, &hospital.Error{Kind: hospital.Unavailable, Code: "too_large"})
+}
+
+// answers is a client of a platform that says one thing to all calls.
+func answers(t *testing.T, contentType, disposition, body string) *wechat.Client {
+	t.Helper()
+	client, err := wechat.New(wechat.Config{
+		AppID: testAppID, Secret: "TESTING-SECRET",
+		HTTPClient: &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+			w := httptest.NewRecorder()
+			if r.URL.Path == "/cgi-bin/stable_token" {
+				_, _ = io.WriteString(w, `{"access_token":"TESTING-TOKEN","expires_in":7200}`)
+				return w.Result(), nil
+			}
+			w.Header().Set("Content-Type", contentType)
+			w.Header().Set("Content-Disposition", disposition)
+			_, _ = io.WriteString(w, body)
+			return w.Result(), nil
+		})},
+	})
+	require.NoError(t, err)
+	return client
+}
+
+func TestARefusalIsNoFileWhateverItsContentType(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []string{"application/octet-stream", "image/jpeg", "text/plain"} {
+		client := answers(t, kind, "", `{"errcode":40007,"errmsg":"invalid media_id"}`)
+		_, err := client.FetchMedia(t.Context(), "m1")
+		require.Equal(t, "40007", hospital.CodeOf(err), kind)
+		_, err = client.FetchMaterial(t.Context(), "m1")
+		require.Equal(t, "40007", hospital.CodeOf(err), kind)
+	}
+}
+
+func TestAFileNameThatLeadsElsewhereIsNotKept(t *testing.T) {
+	t.Parallel()
+	for disposition, want := range map[string]string{
+		`attachment; filename="report.png"`:         "report.png",
+		`attachment; filename="../../etc/passwd"`:   "",
+		`attachment; filename="..\\..\\report.png"`: "",
+		`attachment; filename=".."`:                 "",
+	} {
+		got, err := answers(t, "image/png", disposition, testPNG).FetchMedia(t.Context(), "m1")
+		require.NoError(t, err)
+		require.Equal(t, want, got.Name, disposition)
+	}
+}
+
+// trickle is a file that comes byte by byte, for as long as somebody reads.
+type trickle struct{ hear func() }
+
+func (r trickle) Read(p []byte) (int, error) {
+	r.hear()
+	p[0] = 'a'
+	return 1, nil
+}
+
+func TestAFileThatTricklesInIsReadNoLongerThanTheCallerWaits(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, nil)
+	client := s.client(t, nil)
+	ctx, cancel := context.WithCancel(t.Context())
+	reads := 0
+	slow := trickle{func() {
+		if reads++; reads == 3 {
+			cancel()
+		}
+	}}
+	_, err := client.UploadMedia(ctx, wechat.Upload{Kind: wechat.ImageMedia, Name: "a.png", Content: slow})
+	require.ErrorIs(t, err, context.Canceled)
+	require.Equal(t, hospital.Unavailable, hospital.KindOf(err), "nothing was sent")
+	require.Equal(t, 3, reads)
 }
 
 func TestATokenThatIsRefusedIsReplacedUnderAnUpload(t *testing.T) {

@@ -65,7 +65,7 @@
 //
 // Errors are [*hospital.Error]. A refusal of the platform keeps its errcode as
 // the code, and its words, [Class] and rid as a [*Refusal] in the chain;
-// [Refusal.Advice] says what may be done about it and [Client.FindRefused] what
+// [AdviceOf] says what may be done about it and [Client.FindRefused] what
 // the platform saw under the rid. [Unreachable] tells that this user cannot be
 // reached this way. A lost answer to a send is Indeterminate; only a template
 // message with a key is repeated, under its client_msg_id. [Client.FindQuota]

@@ -60,7 +60,7 @@ func ExampleExchange() {
 	// wechat.FindUser /cgi-bin/user/info refused user 40003 1 true
 }
 
-func ExampleRefusal_Advice() {
+func ExampleAdviceOf() {
 	account, api, follower, _, stop := platform()
 	defer stop()
 	client, err := wechat.New(wechat.Config{AppID: account.AppID, Secret: account.Secret, BaseURL: api})
@@ -72,7 +72,7 @@ func ExampleRefusal_Advice() {
 		err = client.SendText(context.Background(), wechat.OpenID(follower.OpenID()), "您前面还有 3 人。")
 	}
 	if refusal, ok := errors.AsType[*wechat.Refusal](err); ok {
-		fmt.Println(refusal.Code, refusal.Class, refusal.Advice())
+		fmt.Println(refusal.Code, refusal.Class, wechat.AdviceOf(err))
 		fmt.Println(hospital.MessageFor(err))
 	}
 	// Output:

@@ -73,7 +73,7 @@ func (c *Client) AddMaterial(ctx context.Context, m NewMaterial) (AddedMaterial,
 		}
 		fields = []string{"description", string(about)}
 	}
-	body, err := m.newForm(m.Kind.most(), fields...)
+	body, err := m.newForm(ctx, m.Kind.most(), fields...)
 	if err != nil {
 		return AddedMaterial{}, err
 	}

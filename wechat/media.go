@@ -81,7 +81,7 @@ func (u Upload) Validate() error {
 }
 
 func fileName(name string) bool {
-	return name != "" && len(name) <= maxFileName && utf8.ValidString(name) &&
+	return name != "" && name != "." && name != ".." && len(name) <= maxFileName && utf8.ValidString(name) &&
 		!strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r == 0x7f || strings.ContainsRune(`"\/`, r) })
 }
 
@@ -94,8 +94,9 @@ type form struct {
 }
 
 // newForm writes the file straight into the body, so that it stands in memory
-// once. Fields are pairs.
-func (u Upload) newForm(most int64, fields ...string) (*form, error) {
+// once. Fields are pairs. The content is read while ctx lasts: a source that
+// trickles must not hold the caller longer than it wants to wait.
+func (u Upload) newForm(ctx context.Context, most int64, fields ...string) (*form, error) {
 	var b bytes.Buffer
 	w := multipart.NewWriter(&b)
 	for i := 0; i < len(fields); i += 2 {
@@ -107,8 +108,10 @@ func (u Upload) newForm(most int64, fields ...string) (*form, error) {
 	if err != nil {
 		return nil, &hospital.Error{Kind: hospital.Internal, Op: "wechat.Upload", Err: err}
 	}
-	n, err := io.Copy(part, io.LimitReader(u.Content, most+1))
+	n, err := io.Copy(part, io.LimitReader(patient{ctx, u.Content}, most+1))
 	switch {
+	case err != nil && ctx.Err() != nil:
+		return nil, &hospital.Error{Kind: hospital.Unavailable, Op: "wechat.Upload", Code: "deadline", Err: ctx.Err()}
 	case err != nil:
 		return nil, &hospital.Error{Kind: hospital.Invalid, Op: "wechat.Upload", Code: "bad_media", Detail: "media: the content cannot be read", Err: err}
 	case n == 0:
@@ -122,26 +125,39 @@ func (u Upload) newForm(most int64, fields ...string) (*form, error) {
 	return &form{w.FormDataContentType(), b.Bytes()}, nil
 }
 
+// patient reads as long as its context lasts.
+type patient struct {
+	ctx    context.Context //nolint:containedctx // it lives for one copy
+	source io.Reader
+}
+
+func (r patient) Read(p []byte) (int, error) {
+	if err := r.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return r.source.Read(p) //nolint:wrapcheck // as the source says it
+}
+
 // File is a file that the platform gave out.
 type File struct {
-	Name string // as the platform calls it, "" where it does not
+	Name string // as the platform calls it; "" where it does not, or by no plain name
 	Type string // Content-Type
 	Data []byte
 }
 
 // take reads an answer that is a file. A refusal comes as JSON with the same
-// status, and whatever else stands on the way answers with a page.
+// status, whatever its Content-Type, and whatever else stands on the way answers with a page.
 func (f *File) take(answer remote.Answer) bool {
 	contentType, _, err := mime.ParseMediaType(answer.Header.Get("Content-Type"))
 	family, _, _ := strings.Cut(contentType, "/")
 	switch {
-	case err != nil, len(answer.Body) == 0:
+	case err != nil, len(answer.Body) == 0, bytes.HasPrefix(answer.Body, []byte(`{"errcode"`)):
 		return false
 	case family != "image" && family != "audio" && family != "video" && family != "voice" && contentType != "application/octet-stream":
 		return false
 	}
 	f.Type, f.Data = contentType, answer.Body
-	if _, parameters, err := mime.ParseMediaType(answer.Header.Get("Content-Disposition")); err == nil {
+	if _, parameters, err := mime.ParseMediaType(answer.Header.Get("Content-Disposition")); err == nil && fileName(parameters["filename"]) {
 		f.Name = parameters["filename"]
 	}
 	return true
@@ -163,7 +179,7 @@ func (c *Client) UploadMedia(ctx context.Context, u Upload) (Media, error) {
 	if err := u.Validate(); err != nil {
 		return Media{}, err
 	}
-	body, err := u.newForm(u.Kind.most())
+	body, err := u.newForm(ctx, u.Kind.most())
 	if err != nil {
 		return Media{}, err
 	}
@@ -224,7 +240,7 @@ func (c *Client) UploadImage(ctx context.Context, u Upload) (address string, err
 	if err := u.Validate(); err != nil {
 		return "", err
 	}
-	body, err := u.newForm(maxBodyImage)
+	body, err := u.newForm(ctx, maxBodyImage)
 	if err != nil {
 		return "", err
 	}

@@ -20,7 +20,7 @@ const (
 	ClassConfig           // app id, secret or allow list: an operator
 	ClassPermission       // the account may not use the interface
 	ClassQuota            // too many calls: later, or an operator
-	ClassUser             // the user does not follow, refused, or is out of time
+	ClassUser             // the user does not follow, refused, is out of time, or not to be had so
 	ClassRequest          // the request is wrong: a defect of the caller
 	ClassOAuth            // a web login is void: log in again
 	ClassRepeat           // it was done before, under the same number
@@ -55,17 +55,19 @@ func (c Class) String() string {
 // classOf sorts the platform's codes.
 func classOf(code int) Class {
 	switch code {
-	case -1:
+	case -1, 61450: // both are "system error"
 		return ClassBusy
 	case 40001, 40014, 41001, 42001:
 		return ClassToken
 	case 40002, 40013, 40125, 40164, 40243, 41002, 41004, 48017, 61004, 89501, 89503, 89506, 89507:
 		return ClassConfig
-	case 48001, 48004, 50001, 50002, 61007, 45109:
+	case 48001, 48004, 50001, 50002, 61007, 45109,
+		65400, 200011: // no customer-service desk; an account that is blocked
 		return ClassPermission
 	case 45009, 45011, 45028, 48006:
 		return ClassQuota
-	case 40003, 43004, 43019, 43101, 45015, 45047, 46004, 48002, 50005:
+	case 40003, 43004, 43019, 43101, 45015, 45047, 46004, 48002, 50005,
+		61458, 61459, 65402, 65413, 65414, 65415: // not to be had through this seat at the desk
 		return ClassUser
 	case 40029, 40030, 40163, 41008, 42002, 42003:
 		return ClassOAuth
@@ -74,8 +76,11 @@ func classOf(code int) Class {
 	}
 	switch {
 	case code >= 40000 && code < 50000, // what is left of the 4xxxx is about the parameters
+		code > 61450 && code < 61458,       // seats at the desk, in the older interfaces
 		code > 65300 && code <= 65320,      // conditional menus
+		code > 65400 && code <= 65417,      // seats and sessions at the desk
 		code > 76000 && code <= 76022,      // rids and quotas
+		code > 200011 && code <= 200021,    // subscription templates
 		code >= 9410010 && code <= 9410012: // short keys
 		return ClassRequest
 	}

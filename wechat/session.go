@@ -39,9 +39,9 @@ func badSession(detail string) error {
 
 // CreateSession lets an agent, who must be at the desk, talk to a user. Where
 // the two talk already nothing changes, so it may be repeated. It returns
-// Invalid with code bad_session, and Rejected with the platform's code: 65401 no
-// such agent, 65402 the seat is empty, 65414 another agent talks to the user,
-// 65415 the agent is not at the desk.
+// Invalid with code bad_session, or 65401 for no such agent, and Rejected with the
+// platform's code: 65402 the seat is empty, 65414 another agent talks to the
+// user, 65415 the agent is not at the desk.
 // API: POST /customservice/kfsession/create — developers.weixin.qq.com/doc/service/Customer_Service/Session_control.html.
 func (c *Client) CreateSession(ctx context.Context, s AgentSession) error {
 	return c.changeSession(ctx, call{op: "wechat.CreateSession", path: "/customservice/kfsession/create", idempotent: true}, s)

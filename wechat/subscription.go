@@ -183,8 +183,7 @@ func (c *Client) ListPublicTemplates(ctx context.Context, q PublicTemplateQuery)
 }
 
 // ListKeywords returns the fields that a public template offers. It returns
-// Invalid with code bad_subscription, and Rejected with code 200014 for no such
-// template.
+// Invalid with code bad_subscription, and 200014 for no such template.
 // API: GET /wxaapi/newtmpl/getpubtemplatekeywords.
 func (c *Client) ListKeywords(ctx context.Context, publicTemplate int64) ([]Keyword, error) {
 	if publicTemplate <= 0 {
@@ -210,11 +209,11 @@ func (c *Client) ListKeywords(ctx context.Context, publicTemplate int64) ([]Keyw
 }
 
 // AddSubscription makes a template and returns its ID. It returns Invalid with
-// code bad_subscription before anything is sent, and Rejected with the
-// platform's code: 200011 the account is blocked, 200012 no room for another,
-// 200013 the template is blocked, 200014 no such template, 200020 no such
-// keyword, 200021 the scene. Indeterminate: see [Client.ListSubscriptions]
-// before it is repeated.
+// code bad_subscription before anything is sent, or the platform's: 200012 no
+// room for another, 200013 the template is blocked, 200014 no such template,
+// 200020 no such keyword, 200021 the scene. Denied with code 200011: the account
+// is blocked. Indeterminate: see [Client.ListSubscriptions] before it is
+// repeated.
 // It travels as a form: developers report 200014 "missing parameter tid" for
 // JSON.
 // API: POST /wxaapi/newtmpl/addtemplate — developers.weixin.qq.com/doc/service/api/notify/notify/api_addwxanewtemplate;
@@ -266,7 +265,7 @@ func (c *Client) ListSubscriptions(ctx context.Context) ([]SubscriptionTemplate,
 }
 
 // DeleteSubscription gives a template back. It returns Invalid with code
-// bad_subscription, and Rejected with code 200014 for no such template.
+// bad_subscription, and 200014 for no such template.
 // API: POST /wxaapi/newtmpl/deltemplate.
 func (c *Client) DeleteSubscription(ctx context.Context, id string) error {
 	if err := required(badSubscription, "priTmplId", id); err != nil {
