@@ -247,6 +247,15 @@ func (r recipients) OpenID(ctx context.Context, user hospital.UserID) (wechat.Op
 	return r.s.accounts.OpenID(ctx, user)
 }
 
+// Holds implements message.Recipients.
+func (r recipients) Holds(ctx context.Context, user hospital.UserID, patient hospital.PatientID) (bool, error) {
+	holder, err := r.s.bookings.Holder(ctx, patient)
+	if err != nil && hospital.KindOf(err) == hospital.NotFound {
+		return false, nil
+	}
+	return err == nil && holder == user, err
+}
+
 // Phone implements message.Recipients: the phone that the HIS holds, to which
 // the code went by which the user proved control, and only while the user still
 // holds the patient.

@@ -22,6 +22,8 @@ type Facts interface {
 // Recipients finds users. NotFound: the user cannot be reached that way.
 type Recipients interface {
 	OpenID(ctx context.Context, user hospital.UserID) (wechat.OpenID, error)
+	// Holds reports whether the user holds the patient at this moment.
+	Holds(ctx context.Context, user hospital.UserID, patient hospital.PatientID) (bool, error)
 	// Phone returns the phone to which the user is told about the patient.
 	Phone(ctx context.Context, user hospital.UserID, patient hospital.PatientID) (hospital.Phone, error)
 }

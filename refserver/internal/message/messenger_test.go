@@ -31,6 +31,7 @@ type world struct {
 	fact   message.Fact
 	texts  []string
 	after  func(error) error // what becomes of a notice's answer
+	gone   bool              // another user holds the patient by now
 	early  string            // the result that comes before the answer
 	m      *message.Messenger
 }
@@ -38,6 +39,10 @@ type world struct {
 func (w *world) Fact(context.Context, string, string) (message.Fact, error) { return w.fact, nil }
 func (w *world) OpenID(context.Context, hospital.UserID) (wechat.OpenID, error) {
 	return wechat.OpenID(w.phone.OpenID()), nil
+}
+
+func (w *world) Holds(context.Context, hospital.UserID, hospital.PatientID) (bool, error) {
+	return !w.gone, nil
 }
 
 func (w *world) Phone(context.Context, hospital.UserID, hospital.PatientID) (hospital.Phone, error) {
@@ -246,6 +251,27 @@ func TestWhoDoesNotFollowGetsATextMessage(t *testing.T) {
 		require.Len(t, w.texts, 1)
 		require.NotContains(t, w.texts[0], "三丰")
 		require.Zero(t, w.cards(t))
+	})
+}
+
+func TestWhoLostThePatientBeforeTheNoticeWasSentHearsOfTheLossAlone(t *testing.T) {
+	t.Parallel()
+	sqltest.Each(t, func(t *sqltest.T) {
+		w := open(t, func(c *message.Config) { c.Templates[message.TakenOver] = c.Templates[message.Booked] })
+		client := w.client
+		w.after = func(error) error { return &hospital.Error{Kind: hospital.Unavailable, Code: "down"} }
+		w.client, _ = wechat.New(wechat.Config{AppID: "wx0000000000000000", Secret: "TESTING KEY", BaseURL: w.site.URL, Now: w.Now})
+		w.tell(t, "appt.booked")
+		w.client, w.after, w.gone = client, nil, true
+		w.Pass(time.Hour)
+		w.advance(t)
+		require.Zero(t, w.cards(t))
+		w.tell(t, "patient.taken_over")
+		require.Equal(t, 1, w.cards(t))
+		failed, err := w.m.Failed(t.Context(), 10)
+		require.NoError(t, err)
+		require.Len(t, failed, 1)
+		require.Equal(t, "rejected: not_held", failed[0].Failure)
 	})
 }
 

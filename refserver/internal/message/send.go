@@ -99,6 +99,15 @@ func (m *Messenger) notify(ctx context.Context, job sqldb.Leased, r row) (func(*
 	if m.cfg.WeChat == nil || m.cfg.Templates[r.Scene].ID == "" {
 		return m.unreached(r, "rejected: no_template"), nil
 	}
+	if r.Scene != TakenOver { // hours may lie between the event and the notice
+		holds, err := m.cfg.Recipients.Holds(ctx, r.user, r.patient)
+		switch {
+		case err != nil:
+			return m.later(ctx, job, r, err)
+		case !holds:
+			return m.end(r, stateFailed, "rejected: not_held"), nil
+		}
+	}
 	to, err := m.cfg.Recipients.OpenID(ctx, r.user)
 	switch {
 	case err != nil && hospital.KindOf(err) == hospital.NotFound:
