@@ -245,15 +245,19 @@ func (v *visit) cancelWith(problem string) error {
 	})
 }
 
-// cancel gives the number back. A second press finds it cancelled.
+// cancel gives the number back. A second press finds it cancelled; of one that
+// ended otherwise its page says how.
 func (v *visit) cancel() error {
 	a, err := v.mine(v.r.PathValue("id"))
 	if err != nil {
 		return err
 	}
-	if !a.State.Terminal() {
+	switch {
+	case !a.State.Terminal():
 		_, err = v.s.desk.Cancel(context.WithoutCancel(v.r.Context()), booking.CancelRequest{ID: a.ID, Actor: v.actor(), Cause: booking.ByPatient})
 		v.s.catalog.forget(a.Schedule)
+	case a.State != booking.Cancelled:
+		return v.redirect(v.s.links.Appointment(a.ID))
 	}
 	switch {
 	case err == nil:
