@@ -192,6 +192,9 @@ func (v *visit) showPart(set *triage.Set, f page.Figure, picked []pick, key stri
 	if !ok {
 		return absent()
 	}
+	if len(ids) == 0 { // 体检·开药·复诊: no complaint
+		return v.redirect(v.s.links.Departments())
+	}
 	sex, child := f.Person()
 	parts := set.In(ids, sex, child)
 	view := page.TriagePart{Fields: fields, Figure: f, Part: key, Label: label}

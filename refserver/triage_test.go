@@ -254,3 +254,17 @@ func TestAStaleSymptomIsNotGuessedAt(t *testing.T) {
 	require.Equal(t, http.StatusNotFound, p.get("/triage/elbow").status)
 	require.Contains(t, p.get("/triage/result?part=knee").body, "请至少选择一项")
 }
+
+// TestWhoHasNoComplaintComesToTheDepartments: 体检·开药·复诊 is a chip beside the
+// figure, for everybody.
+func TestWhoHasNoComplaintComesToTheDepartments(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, sqldb.SQLite, "", 1)
+	p := w.phone("guest")
+	for _, figure := range []string{"sex=m&age=adult", "sex=f&age=adult", "sex=m&age=child"} {
+		chip := document(t, p.get("/triage?"+figure)).Find("ul.chips a:contains('体检·开药·复诊')")
+		require.Equal(t, 1, chip.Length(), figure)
+		require.Contains(t, p.get(chip.AttrOr("href", "")).body, "选择科室")
+	}
+	require.Contains(t, p.get("/triage/service?sex=m&age=adult").body, "选择科室", "also for who kept the address")
+}

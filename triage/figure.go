@@ -21,6 +21,8 @@ type Region struct {
 }
 
 // Chip is a body part or a purpose that no side of the figure shows: 全身, 小便.
+// One without parts is no complaint, 体检·开药·复诊: who comes for that knows or
+// asks for the department and is shown the list.
 type Chip struct {
 	Key   string
 	Label string

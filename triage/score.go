@@ -3,9 +3,11 @@ package triage
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 
 	"github.com/wxhospital/hospital"
 )
@@ -25,16 +27,22 @@ type Case struct {
 	Symptoms []string `json:"symptoms"` // ticked
 	Gold     []string `json:"gold"`     // standard departments, of which any is right; empty where only Expect counts
 	Expect   Level    `json:"expect"`   // of the alarm; empty where it does not count
+
+	line int // in the file it was read from, 0 for none
+}
+
+// wrongCase is the refusal of the case at a line.
+func wrongCase(op string, line int, reason string, err error) error {
+	problems := Problems{{"cases", line, reason}}
+	return &hospital.Error{
+		Kind: hospital.Invalid, Op: op, Code: "triage_cases", Message: "用例有误，请按提示修改", Detail: problems.Error(), Err: errors.Join(problems, err),
+	}
 }
 
 // ReadCases reads one JSON object a line. An Invalid error names the line.
 func ReadCases(data []byte) ([]Case, error) {
-	bad := func(line int, reason string) error {
-		return &hospital.Error{
-			Kind: hospital.Invalid, Op: "triage.ReadCases", Code: "triage_cases", Message: "用例有误，请按提示修改",
-			Detail: fmt.Sprintf("cases:%d: %s", line, reason), Err: Problems{{"cases", line, reason}},
-		}
-	}
+	bad := func(line int, reason string) error { return wrongCase("triage.ReadCases", line, reason, nil) }
+	first := map[string]int{} // line of an id
 	var out []Case
 	for at, line := range bytes.Split(data, []byte("\n")) {
 		if line = bytes.TrimSpace(line); len(line) == 0 {
@@ -54,9 +62,13 @@ func ReadCases(data []byte) ([]Case, error) {
 			return nil, bad(at+1, "id and one of gold and expect are required")
 		case c.Expect != "" && c.Expect != NoEmergency && c.Expect != EmergencyDepartment && c.Expect != Call120:
 			return nil, bad(at+1, "expect is none of none, emergency_department, call_120")
+		case first[c.ID] > 0:
+			return nil, bad(at+1, fmt.Sprintf("the id stands in line %d already", first[c.ID]))
 		case len(out) == maxCases:
 			return nil, bad(at+1, fmt.Sprintf("more than %d cases", maxCases))
 		}
+		c.line = at + 1
+		first[c.ID] = c.line
 		out = append(out, c)
 	}
 	return out, nil
@@ -78,7 +90,7 @@ type Miss struct {
 }
 
 // Score runs the cases. A case that no page could send, with an unknown part
-// for instance, is Invalid.
+// for instance, or that no answer can meet is Invalid, with its line as [Problems].
 func (s *Set) Score(cases []Case) (Score, error) {
 	var out Score
 	for _, c := range cases {
@@ -86,12 +98,14 @@ func (s *Set) Score(cases []Case) (Score, error) {
 		if c.Months > 0 {
 			complaint.Age = AgeMonths(c.Months)
 		}
+		for _, id := range c.Gold {
+			if !slices.ContainsFunc(s.departments, func(d Department) bool { return d.ID == id }) {
+				return out, wrongCase("triage.Score", c.line, fmt.Sprintf("case %s: unknown department %q", c.ID, id), nil)
+			}
+		}
 		a, err := s.Advise(complaint)
 		if err != nil {
-			return out, &hospital.Error{
-				Kind: hospital.Invalid, Op: "triage.Score", Code: "triage_cases", Message: "用例有误，请按提示修改",
-				Detail: "case " + c.ID, Err: err,
-			}
+			return out, wrongCase("triage.Score", c.line, fmt.Sprintf("case %s: %s", c.ID, whyNot(err)), err)
 		}
 		if len(c.Gold) > 0 {
 			out.Cases++
@@ -117,4 +131,12 @@ func (s *Set) Score(cases []Case) (Score, error) {
 		}
 	}
 	return out, nil
+}
+
+// whyNot is what was wrong with a complaint.
+func whyNot(err error) string {
+	if e, ok := errors.AsType[*hospital.Error](err); ok {
+		return strings.TrimSpace(e.Code + " " + e.Detail)
+	}
+	return err.Error()
 }

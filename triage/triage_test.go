@@ -533,3 +533,28 @@ func TestSlipsOfTheInputMethodRaiseTheSameAlarm(t *testing.T) {
 		require.Equal(t, triage.Call120, advice.Level(), text)
 	}
 }
+
+// TestAWrongCaseNamesItsLine: whoever mends a file of cases is shown where.
+func TestAWrongCaseNamesItsLine(t *testing.T) {
+	t.Parallel()
+	set := load(t)
+	for text, want := range map[string]string{
+		"{\"id\":\"1\",\"gold\":[\"GI\"]}\n\n{\"id\":\"2\",\"text\":\"疼\",\"parts\":[\"TAIL\"],\"gold\":[\"GI\"]}": "cases:3: case 2: complaint_parts",
+		"\n{\"id\":\"1\",\"text\":\"疼\",\"gold\":[\"ORTO\"]}":                                                      "cases:2: case 1: unknown department \"ORTO\"",
+		"{\"id\":\"1\",\"text\":\"疼\",\"gold\":[\"GI\"]}\n{\"id\":\"1\",\"text\":\"痛\",\"gold\":[\"GI\"]}":         "cases:2: the id stands in line 1 already",
+		"{\"id\":\"1\",\"gold\":[\"GI\"],\"gold\":3}":                                                              "cases:1: ",
+		"{\"id\":\"1\",\"text\":\"" + strings.Repeat("疼", 60_000) + "\",\"gold\":[\"GI\"]}":                        "cases:1: case 1: complaint_text",
+	} {
+		cases, err := triage.ReadCases([]byte(text))
+		if err == nil {
+			if cases[0].Text == "" {
+				cases = cases[1:]
+			}
+			_, err = set.Score(cases)
+		}
+		require.Equal(t, hospital.Invalid, hospital.KindOf(err), want)
+		var problems triage.Problems
+		require.ErrorAs(t, err, &problems, want)
+		require.Contains(t, problems.Error(), want)
+	}
+}

@@ -31,6 +31,9 @@ func EntryOf(set *triage.Set, f Figure) TriageEntry {
 		}
 	}
 	for _, c := range set.Chips(sex, child) {
+		if len(c.Parts) == 0 {
+			entry.Visits = append(entry.Visits, Region{c.Key, c.Label})
+		}
 		if len(set.In(c.Parts, sex, child)) > 0 {
 			entry.Chips = append(entry.Chips, Region{c.Key, c.Label})
 		}

@@ -130,6 +130,7 @@ type TriageEntry struct {
 	Figure  Figure
 	Regions []Region // of the shown side, from head to foot
 	Chips   []Region // what no side shows, for this person
+	Visits  []Region // why one comes without a complaint: leads to Links.Departments
 	Picked  []string // names of what Figure.Picked stands for
 	Query   string   // what was searched
 	Hits    []TriageHit
