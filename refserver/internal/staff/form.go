@@ -1,10 +1,13 @@
 package staff
 
 import (
+	"errors"
 	"io"
 	"mime"
+	"mime/multipart"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -24,6 +27,7 @@ type field struct {
 	Optional bool
 	Complete string // autocomplete, "off" by default
 	Value    string // what stands in it
+	Upload   bool   // of an area: it can be sent as a file as well
 	Problem  string // what was wrong with what was sent
 	ID       string // unique on the page
 }
@@ -50,6 +54,7 @@ type choice struct{ Value, Label string }
 // sent.
 const (
 	maxFormBytes = 2 << 20
+	maxFormParts = 40 // a form has a dozen fields
 	maxText      = 100
 	maxReason    = 200
 	maxArea      = 64 << 10
@@ -67,22 +72,70 @@ func reasonField() field {
 // values are the accepted entries of a form.
 type values map[string]string
 
-// readForm reads the body of a request: a form of at most maxFormBytes.
-func readForm(w http.ResponseWriter, r *http.Request) (url.Values, error) {
-	bad := func(detail string) (url.Values, error) {
-		return nil, &hospital.Error{Kind: hospital.Invalid, Op: "staff", Code: "bad_form", Detail: detail, Message: "提交的内容有误，请返回后重新填写。"}
-	}
-	media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	if err != nil || media != "application/x-www-form-urlencoded" {
-		return bad("Content-Type: want application/x-www-form-urlencoded")
+// fileSuffix stands behind the name of a field in the name of its file.
+const fileSuffix = ".file"
+
+// errForm refuses what is no form of ours.
+func errForm(detail string) error {
+	return &hospital.Error{Kind: hospital.Invalid, Op: "staff", Code: "bad_form", Detail: detail, Message: "提交的内容有误，请返回后重新填写。"}
+}
+
+// readForm reads the body of a request: a form of at most maxFormBytes, in parts
+// where one of the fields can be sent as a file.
+func readForm(w http.ResponseWriter, r *http.Request, fields ...field) (url.Values, error) {
+	media, given, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	uploads := slices.ContainsFunc(fields, func(f field) bool { return f.Upload })
+	switch {
+	case err == nil && media == "application/x-www-form-urlencoded":
+	case err == nil && media == "multipart/form-data" && uploads:
+		return readParts(multipart.NewReader(http.MaxBytesReader(w, r.Body, maxFormBytes), given["boundary"]), fields)
+	default:
+		return nil, errForm("Content-Type: want application/x-www-form-urlencoded")
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxFormBytes))
 	if err != nil {
-		return bad("body: cannot be read, or is too large")
+		return nil, errForm("body: cannot be read, or is too large")
 	}
 	sent, err := url.ParseQuery(string(body))
 	if err != nil {
-		return bad("body: not a form")
+		return nil, errForm("body: not a form")
+	}
+	return sent, nil
+}
+
+// readParts reads a form in parts. A file takes the place of what stands in its
+// field; its own name is nobody's business. Parts are read as they are: nothing
+// in them is decoded or written to a disk.
+func readParts(body *multipart.Reader, fields []field) (url.Values, error) {
+	sent, files := url.Values{}, map[string]string{}
+	for n := 0; ; n++ {
+		part, err := body.NextRawPart()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil || n == maxFormParts {
+			return nil, errForm("body: not a form in parts, too many, or too large")
+		}
+		data, err := io.ReadAll(part)
+		if err != nil {
+			return nil, errForm("body: cannot be read, or is too large")
+		}
+		name := part.FormName()
+		of, isFile := strings.CutSuffix(name, fileSuffix)
+		_, again := files[of]
+		switch {
+		case !isFile && part.FileName() == "":
+			sent.Add(name, string(data))
+		case !isFile || again || !slices.ContainsFunc(fields, func(f field) bool { return f.Upload && f.Name == of }):
+			return nil, errForm("body: a file where none is expected")
+		default:
+			files[of] = strings.TrimPrefix(string(data), "\ufeff") // an editor's byte order mark
+		}
+	}
+	for name, data := range files {
+		if data != "" { // none was chosen
+			sent[name] = []string{data}
+		}
 	}
 	return sent, nil
 }

@@ -1,6 +1,9 @@
 package staff
 
 import (
+	"bytes"
+	"io"
+	"mime/multipart"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -84,6 +87,82 @@ func TestAFormIsOfItsTypeAndOfBoundedSize(t *testing.T) {
 	} {
 		require.Equal(t, hospital.Invalid, hospital.KindOf(err), name)
 	}
+}
+
+// parts is a form in parts: name, file name, content.
+func parts(t *testing.T, all ...[3]string) (kind, body string) {
+	t.Helper()
+	var b bytes.Buffer
+	w := multipart.NewWriter(&b)
+	for _, p := range all {
+		create := w.CreateFormField
+		if p[1] != "" {
+			create = func(name string) (io.Writer, error) { return w.CreateFormFile(name, p[1]) }
+		}
+		to, err := create(p[0])
+		require.NoError(t, err)
+		_, err = io.WriteString(to, p[2])
+		require.NoError(t, err)
+	}
+	require.NoError(t, w.Close())
+	return w.FormDataContentType(), b.String()
+}
+
+func TestAFileStandsForItsFieldAlone(t *testing.T) {
+	t.Parallel()
+	upload := field{Name: "area", Kind: kindArea, Max: 20, Upload: true}
+	read := func(kind, body string, fields ...field) (url.Values, error) {
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", strings.NewReader(body))
+		r.Header.Set("Content-Type", kind)
+		return readForm(httptest.NewRecorder(), r, fields...)
+	}
+	kind, body := parts(t, [3]string{"area.file", "../../etc/passwd", "\ufefffrom the file"}, [3]string{"area", "", "typed"})
+	sent, err := read(kind, body, upload)
+	require.NoError(t, err)
+	require.Equal(t, url.Values{"area": {"from the file"}}, sent, "and its own name is forgotten")
+	kind, body = parts(t, [3]string{"area.file", "none.json", ""}, [3]string{"area", "", "typed"})
+	sent, err = read(kind, body, upload)
+	require.NoError(t, err)
+	require.Equal(t, url.Values{"area": {"typed"}}, sent, "no file was chosen")
+
+	kind, body = parts(t, [3]string{"area.file", "a", "a"})
+	_, err = read(kind, body, field{Name: "area", Kind: kindArea})
+	require.Equal(t, hospital.Invalid, hospital.KindOf(err), "a form without a file is not sent in parts")
+	many := make([][3]string, maxFormParts+1)
+	for i := range many {
+		many[i] = [3]string{"area", "", "x"}
+	}
+	for name, all := range map[string][][3]string{
+		"a file of a field that takes none": {{"text.file", "a", "a"}}, "a file as a field": {{"area", "a", "a"}},
+		"two files": {{"area.file", "a", "a"}, {"area.file", "a", "b"}}, "too many parts": many,
+		"too large": {{"area.file", "a", strings.Repeat("b", maxFormBytes)}},
+	} {
+		kind, body = parts(t, all...)
+		_, err = read(kind, body, upload)
+		require.Equal(t, hospital.Invalid, hospital.KindOf(err), name)
+	}
+	_, err = read("multipart/form-data", "--\r\n", upload)
+	require.Equal(t, hospital.Invalid, hospital.KindOf(err), "no boundary")
+	kind, body = parts(t, [3]string{"area", "", "x"})
+	_, err = read(kind, body[:len(body)-8], upload)
+	require.Equal(t, hospital.Invalid, hospital.KindOf(err), "torn off")
+}
+
+func FuzzParts(f *testing.F) {
+	f.Add("--b\r\nContent-Disposition: form-data; name=\"area.file\"; filename=\"x\"\r\n\r\nhi\r\n--b--\r\n")
+	f.Add("--b\r\nContent-Disposition: form-data; name=\"area\"\r\n\r\nhi\r\n--b--")
+	f.Fuzz(func(t *testing.T, body string) {
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", strings.NewReader(body))
+		r.Header.Set("Content-Type", "multipart/form-data; boundary=b")
+		sent, err := readForm(httptest.NewRecorder(), r, field{Name: "area", Kind: kindArea, Upload: true})
+		if err != nil {
+			require.Equal(t, hospital.Invalid, hospital.KindOf(err))
+			return
+		}
+		for name := range sent {
+			require.False(t, strings.HasSuffix(name, fileSuffix))
+		}
+	})
 }
 
 func FuzzForm(f *testing.F) {

@@ -16,8 +16,8 @@ import (
 // The bounds of what a page shows and takes. A lexicon beyond maxKnowledge is
 // kept in files beside the server, see guide.Config.Files.
 const (
-	maxKnowledge = 90_000 // characters; a Chinese one takes nine bytes of a form
-	maxListed    = 100    // lines of a table
+	maxKnowledge = 250_000 // characters; a Chinese one takes three bytes of a part of a form
+	maxListed    = 100     // lines of a table
 )
 
 // knowledgePath is where the versions are.
@@ -26,11 +26,11 @@ const knowledgePath = "knowledge"
 func knowledgeFields() []field {
 	return []field{
 		{
-			Name: "knowledge", Label: "知识（JSON）", Kind: kindArea, Max: maxKnowledge,
+			Name: "knowledge", Label: "知识（JSON）", Kind: kindArea, Max: maxKnowledge, Upload: true,
 			Hint: `一个 JSON 对象，按文件种类分列，例如 {"set": {"kind": "set", "version": "2026-12"}, "rules": {…}}；同名条目覆盖内置知识`,
 		},
 		{
-			Name: "cases", Label: "本院用例", Kind: kindArea, Max: maxKnowledge, Optional: true,
+			Name: "cases", Label: "本院用例", Kind: kindArea, Max: maxKnowledge, Optional: true, Upload: true,
 			Hint: `每行一个，例如 {"id": "1", "text": "膝盖疼一周", "gold": ["ORTH"]}；请勿写入患者的真实信息`,
 		},
 	}
@@ -45,7 +45,7 @@ func draftOf(in values) guide.Draft {
 func (d *Desk) knowledge() object {
 	return object{
 		Path: knowledgePath, Label: "导诊知识", Purpose: "查看、校验、发布、恢复导诊知识的版本；启用前须由本院医务人员审核", Read: ReadKnowledge,
-		List: d.listKnowledge, Show: d.showKnowledge,
+		List: d.listKnowledge, Show: d.showKnowledge, Blank: d.inForce,
 		Acts: []act{
 			{
 				Act: CheckKnowledge, Name: "check", Label: "校验知识", New: true, Ask: true, Fields: knowledgeFields(),
@@ -78,6 +78,21 @@ func (d *Desk) knowledge() object {
 			},
 		},
 	}
+}
+
+// inForce is the draft that is in force: whoever changes a rule begins with the
+// others, since a version holds them all.
+func (d *Desk) inForce(ctx context.Context) (values, error) {
+	versions, err := d.cfg.Guide.Versions(ctx)
+	if err != nil {
+		return nil, err
+	}
+	active := d.cfg.Guide.Knowledge(ctx).Version
+	at := slices.IndexFunc(versions, func(v guide.Version) bool { return v.Name == active })
+	if at < 0 {
+		return nil, nil
+	}
+	return values{"knowledge": versions[at].Draft.Knowledge, "cases": versions[at].Draft.Cases}, nil
 }
 
 func (d *Desk) listKnowledge(ctx context.Context, who session, _ values, v *view) error {

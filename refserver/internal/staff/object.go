@@ -30,6 +30,8 @@ type object struct {
 	// Show fills the page of one, and says which acts are offered.
 	Show func(ctx context.Context, who session, id string, v *view) ([]offer, error)
 	Acts []act
+	// Blank returns what stands in the forms of a new one; nil for nothing.
+	Blank func(ctx context.Context) (values, error)
 }
 
 // offer is an act on the page of one object, with what stands in its fields.
@@ -230,7 +232,7 @@ type tried struct {
 func (d *Desk) shown(ctx context.Context, o object, who session, id string, again *tried) (view, error) {
 	v := d.base(who, o.Label, o.Path)
 	if id == fresh {
-		return v, d.blank(&v, o, who, again)
+		return v, d.blank(ctx, &v, o, who, again)
 	}
 	if o.Show == nil {
 		return v, errAccount
@@ -265,12 +267,22 @@ func (d *Desk) shown(ctx context.Context, o object, who session, id string, agai
 const fresh = "new"
 
 // blank fills the page on which a new one is made.
-func (d *Desk) blank(v *view, o object, who session, again *tried) error {
+func (d *Desk) blank(ctx context.Context, v *view, o object, who session, again *tried) error {
+	var begin values
+	if o.Blank != nil && again == nil {
+		var err error
+		if begin, err = o.Blank(ctx); err != nil {
+			return err
+		}
+	}
 	for _, a := range o.Acts {
 		if !a.New || !May(who.Roles, a.Act) {
 			continue
 		}
 		fields := a.fields()
+		for i := range fields {
+			fields[i].Value = begin[fields[i].Name]
+		}
 		if again != nil { // what was sent in one form stands in the others too
 			for i := range fields {
 				for _, sent := range again.fields {
@@ -308,7 +320,7 @@ func (d *Desk) offered(o object, a act, id string, who session, of offer) *form 
 }
 
 func (d *Desk) formOf(o object, a act, id string, fields []field) form {
-	return form{To: d.at(o.Path, id, a.Name), Title: a.Label, Explain: a.Explain, Button: a.Label, Danger: a.Danger, Fields: fields}
+	return form{To: d.at(o.Path, id, a.Name), Title: a.Label, Explain: a.Explain, Button: a.Label, Danger: a.Danger, Fields: fields, Parts: slices.ContainsFunc(fields, func(f field) bool { return f.Upload })}
 }
 
 // perform is the way of every act: the role, the form's token, the fields and
@@ -328,7 +340,7 @@ func (d *Desk) perform(o object, a act) func(http.ResponseWriter, *http.Request,
 			d.notFound(w, r, who)
 			return
 		}
-		sent, err := readForm(w, r)
+		sent, err := readForm(w, r, a.Fields...)
 		if err == nil {
 			err = d.ownForm(who, sent)
 		}

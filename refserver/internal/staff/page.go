@@ -55,6 +55,7 @@ type secret struct{ Label, Value, Hint string }
 type form struct {
 	To      string
 	Look    bool // only looks: sent by GET
+	Parts   bool // sent in parts: it can carry a file
 	Title   string
 	Explain string
 	Button  string

@@ -1,8 +1,11 @@
 package staff_test
 
 import (
+	"bytes"
 	"context"
+	"io"
 	"maps"
+	"mime/multipart"
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
@@ -221,7 +224,7 @@ func (b *browser) submit(ends string, fill map[string]string) page {
 			value = s.Find("option[selected]").AttrOr("value", "")
 		case s.Is("textarea"):
 			value = s.Text()
-		case s.Is("[type=checkbox]") && !s.Is("[checked]"):
+		case s.Is("[type=checkbox]") && !s.Is("[checked]"), s.Is("[type=file]"):
 			return
 		}
 		sent.Set(name, value)
@@ -233,7 +236,26 @@ func (b *browser) submit(ends string, fill map[string]string) page {
 		}
 		sent.Set(name, value)
 	}
-	return b.post(form.AttrOr("action", ""), sent)
+	if form.AttrOr("enctype", "") != "multipart/form-data" {
+		return b.post(form.AttrOr("action", ""), sent)
+	}
+	var body bytes.Buffer
+	parts := multipart.NewWriter(&body)
+	for name, values := range sent {
+		create := parts.CreateFormField
+		if strings.HasSuffix(name, ".file") {
+			create = func(name string) (io.Writer, error) { return parts.CreateFormFile(name, "本院.json") }
+		}
+		to, err := create(name)
+		require.NoError(b, err)
+		_, err = io.WriteString(to, values[0])
+		require.NoError(b, err)
+	}
+	require.NoError(b, parts.Close())
+	r, err := http.NewRequestWithContext(b.Context(), http.MethodPost, b.server.URL+form.AttrOr("action", ""), &body)
+	require.NoError(b, err)
+	r.Header.Set("Content-Type", parts.FormDataContentType())
+	return b.do(r)
 }
 
 // code is what the second factor of the login shows now.
