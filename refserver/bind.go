@@ -166,12 +166,21 @@ func (v *visit) bindSend() error {
 	case "desk":
 		return v.redirect(v.s.links.BindCode(challenge.ID) + "?way=desk")
 	case "new":
-		draft, ok := draftOf(claim.Typed, hospital.Phone(strings.TrimSpace(v.form().Get("phone"))))
-		if !ok {
+		phone := hospital.Phone(strings.TrimSpace(v.form().Get("phone")))
+		if claim.Draft != nil { // again, to where the first went
+			phone = claim.Draft.Phone
+		}
+		draft, ok := draftOf(claim.Typed, phone)
+		switch {
+		case !ok:
 			return v.bindCreateWith("phone", "请填写正确的手机号；没有身份证号的儿童请到医院服务台建档。")
+		case ageOn(hospital.DateOf(v.now), draft.BirthDate) < guarded:
+			return v.bindCreateWith("", "未满 14 周岁的儿童请由监护人携带证件到医院服务台建档。")
 		}
 		claim.Patient, claim.Draft, claim.Phone = "", &draft, draft.Phone
-		subject, next = "phone "+string(draft.Phone), v.s.links.BindCreate
+	}
+	if claim.Draft != nil { // counted by the phone that is texted
+		subject, next = "phone "+string(claim.Draft.Phone), v.s.links.BindCreate
 	}
 	ref, err := v.s.accounts.Challenge(v.r.Context(), v.actor(), subject, claim, v.now)
 	if errors.Is(err, account.ErrTooOften) {
@@ -184,6 +193,19 @@ func (v *visit) bindSend() error {
 		return err
 	}
 	return v.redirect(next(ref))
+}
+
+// guarded is the age, in years, up to which a guardian must agree.
+// Source: 个人信息保护法, article 31.
+const guarded = 14
+
+// ageOn is how many years somebody has completed on a day.
+func ageOn(day, birth hospital.Date) int {
+	years := day.Year() - birth.Year()
+	if day.Month() < birth.Month() || day.Month() == birth.Month() && day.Day() < birth.Day() {
+		years--
+	}
+	return years
 }
 
 func problem(field string, err error) page.Fields {
@@ -252,14 +274,18 @@ func (v *visit) bindMake() error {
 		Key: hospital.Key(challenge.ID), Patient: *challenge.Claim.Draft,
 	})
 	switch kind := hospital.KindOf(err); {
-	case err == nil:
+	case err == nil && made.Phone == challenge.Claim.Draft.Phone:
 		return v.bindNow(challenge, made.ID)
+	case err == nil: // a file that was there before: what was proved is somebody else's phone
+		return v.bindCreateWith("", atTheDesk)
 	case kind == hospital.Conflict, kind == hospital.Rejected, kind == hospital.Invalid:
-		return v.bindCreateWith("", "未能在线建档，请携带证件到医院服务台办理。")
+		return v.bindCreateWith("", atTheDesk)
 	default:
 		return err
 	}
 }
+
+const atTheDesk = "未能在线建档，请携带证件到医院服务台办理。"
 
 // bindProve takes the code.
 func (v *visit) bindProve() error {
@@ -280,7 +306,8 @@ func (v *visit) bindProve() error {
 }
 
 // bindNow stores the consent and binds. The proof was the patient's own phone or
-// the hospital's desk, so whoever held the patient before loses him and is told.
+// the hospital's desk, so whoever held the patient before loses him and is told;
+// but a new file was proved by the asker's phone, and takes nobody away.
 func (v *visit) bindNow(challenge account.Challenge, patient hospital.PatientID) error {
 	ctx := context.WithoutCancel(v.r.Context())
 	version, hash, _ := policyText()
@@ -288,8 +315,10 @@ func (v *visit) bindNow(challenge account.Challenge, patient hospital.PatientID)
 	if err := v.s.accounts.Agree(ctx, v.actor(), consent); err != nil {
 		return err
 	}
-	err := v.s.desk.Bind(ctx, booking.BindRequest{Actor: v.actor(), User: v.session.User, Patient: patient, TakeOver: true})
+	err := v.s.desk.Bind(ctx, booking.BindRequest{Actor: v.actor(), User: v.session.User, Patient: patient, TakeOver: challenge.Claim.Draft == nil})
 	switch {
+	case errors.Is(err, booking.ErrHeldByAnother):
+		return v.bindCreateWith("", atTheDesk)
 	case err != nil && hospital.KindOf(err) == hospital.Rejected && challenge.Claim.Draft == nil:
 		return v.bindCodeWith(problem("", err))
 	case err != nil && hospital.KindOf(err) == hospital.Rejected:

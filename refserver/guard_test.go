@@ -131,6 +131,22 @@ func TestSomebodyNewGetsAFile(t *testing.T) {
 	require.NoError(t, err)
 	require.EqualValues(t, "赵未知", found.Name)
 	require.NotEmpty(t, p.handle())
+
+	asked := p.claim("赵又新", "110105199001010010")
+	form := p.get(asked.path + "/new")
+	sent := p.post(asked.path+"/send", url.Values{"way": {"new"}, "phone": {"13800002222"}, "token": {form.token(t)}})
+	again := p.post(strings.TrimSuffix(sent.path, "/new")+"/send", url.Values{"way": {"new"}, "token": {sent.token(t)}})
+	require.Regexp(t, `^/bind/.*/new$`, again.path, "the code can be sent again")
+	require.NotEqual(t, sent.path, again.path)
+	w.advance()
+	require.EqualValues(t, "13800002222", w.texts.sent[len(w.texts.sent)-1].to)
+
+	child := p.claim("赵小童", "110105201803010012")
+	form = p.get(child.path + "/new")
+	refusedChild := p.post(child.path+"/send", url.Values{"way": {"new"}, "phone": {"13800002222"}, "token": {form.token(t)}})
+	require.Contains(t, refusedChild.body, "请由监护人携带证件到医院服务台建档")
+
+	w.later(2 * time.Hour) // a user may ask so often in an hour
 	known := w.adult(0)
 	refused := make("别的人", string(known.IDNumber), "13800001111")
 	require.Contains(t, refused.body, "未能在线建档")

@@ -189,6 +189,24 @@ func (p *processes) text(rw http.ResponseWriter, r *http.Request) {
 	rw.WriteHeader(http.StatusNoContent)
 }
 
+// said is what a process said, in whatever goroutine it arrives.
+type said struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (s *said) Write(text []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text.Write(text)
+}
+
+func (s *said) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text.String()
+}
+
 // start starts a server whose far sides are behind a tap of its own.
 func (p *processes) start() *process {
 	p.Helper()
@@ -199,20 +217,20 @@ func (p *processes) start() *process {
 	require.NoError(p, err)
 	one.cmd = exec.CommandContext(context.WithoutCancel(p.Context()), os.Args[0], "-test.run=^TestServerProcess$", "-test.timeout=5m")
 	one.cmd.Env = append(os.Environ(), processEnv+"="+string(told))
-	var wrong bytes.Buffer
+	var wrong said
 	one.cmd.Stderr = &wrong
 	one.life, err = one.cmd.StdinPipe()
 	require.NoError(p, err)
 	out, err := one.cmd.StdoutPipe()
 	require.NoError(p, err)
 	require.NoError(p, one.cmd.Start())
-	said := bufio.NewScanner(out)
-	for said.Scan() {
-		if address, ok := strings.CutPrefix(said.Text(), "listening at "); ok {
+	lines := bufio.NewScanner(out)
+	for lines.Scan() {
+		if address, ok := strings.CutPrefix(lines.Text(), "listening at "); ok {
 			one.at = &url.URL{Scheme: "http", Host: address}
 			break
 		}
-		wrong.WriteString(said.Text() + "\n")
+		_, _ = io.WriteString(&wrong, lines.Text()+"\n") // said never fails
 	}
 	require.NotNil(p, one.at, "the server did not start: %s", &wrong)
 	go io.Copy(io.Discard, out) //nolint:errcheck // until the server ends

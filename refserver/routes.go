@@ -142,11 +142,15 @@ func (s *Server) answer(to route, w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	if err := v.admit(to); err != nil {
-		v.fail(err)
-		return
+	fast := !s.limits.allow("peer/"+v.peer(), peerPerSecond, peerBurst) // before the store is asked
+	if !fast {
+		if err := v.known(); err != nil {
+			v.fail(err)
+			return
+		}
+		fast = v.tooFast(to)
 	}
-	if v.tooFast(to) {
+	if fast {
 		w.Header().Set("Retry-After", "10")
 		v.tell(http.StatusTooManyRequests, page.State{Kind: page.StateTooFast, After: 10 * time.Second})
 		return
@@ -174,15 +178,10 @@ func (s *Server) answer(to route, w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// admit takes a token of the peer's and learns who is there.
-func (v *visit) admit(route) error { return v.known(v.r.Context()) }
-
-// tooFast counts a request by peer, session, user and patient.
+// tooFast counts a request by session, user and patient.
 func (v *visit) tooFast(to route) bool {
 	l := v.s.limits
 	switch {
-	case !l.allow("peer/"+v.peer(), peerPerSecond, peerBurst):
-		return true
 	case v.session.User == "":
 		return !l.allow("guest/"+v.peer(), readsPerSecond, readBurst)
 	case !l.allow("session/"+v.secret, readsPerSecond, readBurst):

@@ -1,7 +1,6 @@
 package refserver
 
 import (
-	"context"
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
@@ -87,21 +86,28 @@ func (v *visit) peer() string {
 		}
 		addr = before.Unmap()
 	}
+	if addr.Is6() { // a line has a whole /64
+		if line, err := addr.Prefix(lineBits); err == nil {
+			return line.String()
+		}
+	}
 	return addr.String()
 }
+
+const lineBits = 64
 
 func (v *visit) actor() hospital.Actor {
 	return hospital.Actor{Kind: hospital.ActorUser, ID: string(v.session.User), Entry: hospital.EntryWeChat}
 }
 
 // known finds out who is there. Nobody is no error.
-func (v *visit) known(ctx context.Context) error {
+func (v *visit) known() error {
 	v.secret = v.readCookie("sid")
 	if v.secret == "" || len(v.secret) > 64 {
 		v.secret = ""
 		return nil
 	}
-	session, err := v.s.accounts.Session(ctx, v.secret)
+	session, err := v.s.accounts.Session(v.r.Context(), v.secret)
 	if errors.Is(err, account.ErrNoSession) {
 		return nil
 	}
@@ -109,7 +115,7 @@ func (v *visit) known(ctx context.Context) error {
 		return err
 	}
 	v.session = session
-	v.bound, err = v.s.bookings.Bound(ctx, session.User)
+	v.bound, err = v.s.bookings.Bound(v.r.Context(), session.User)
 	return err
 }
 
@@ -273,7 +279,7 @@ func (v *visit) tell(status int, state page.State) {
 
 // local returns the path when it is one of ours to come back to, else home.
 func (s *Server) local(path string) string {
-	if len(path) > maxReturn || !strings.HasPrefix(path, s.links.Home()) || strings.HasPrefix(path, "//") || strings.ContainsAny(path, "\\\r\n\t") ||
+	if len(path) > maxReturn || strings.Contains(path, "/.") || !strings.HasPrefix(path, s.links.Home()) || strings.HasPrefix(path, "//") || strings.ContainsAny(path, "\\\r\n\t") ||
 		strings.HasPrefix(path, s.links.Login()) || strings.HasPrefix(path, s.links.Callback()) {
 		return s.links.Home()
 	}

@@ -66,6 +66,10 @@ type Challenge struct {
 	Claim Claim
 }
 
+// challengesFor is how long a challenge is kept after its end, with what was typed
+// of somebody who may never have been bound.
+const challengesFor = 24 * time.Hour
+
 // Challenge stores a claim and, in the same commit, the job that sends its code.
 // A claim about nobody is stored and sends nothing. subject is what was asked
 // for, in the asker's words: it is counted, not kept. It returns [ErrTooOften].
@@ -79,6 +83,9 @@ func (s *Store) Challenge(ctx context.Context, actor hospital.Actor, subject str
 	subject, sealed := s.index("subject", subject), s.sealed(id, body)
 	err = s.db.Write(ctx, func(tx *sqldb.Tx) error {
 		if err := tx.Lock("account/challenge/" + actor.ID); err != nil {
+			return err
+		}
+		if _, err := tx.Exec("DELETE FROM account_challenges WHERE expires_at < $1", sqldb.Millis(wall.Add(-challengesFor))); err != nil {
 			return err
 		}
 		var byUser, bySubject int

@@ -35,6 +35,7 @@ CREATE TABLE account_challenges (
 	spent_at   BIGINT NOT NULL  -- 0: not yet
 );
 CREATE INDEX account_challenges_user ON account_challenges (user_id, created_at);
+CREATE INDEX account_challenges_ended ON account_challenges (expires_at);
 CREATE INDEX account_challenges_subject ON account_challenges (subject, created_at);
 
 -- Codes that the service desk gives to somebody who stands before it.
