@@ -558,3 +558,15 @@ func TestAWrongCaseNamesItsLine(t *testing.T) {
 		require.Contains(t, problems.Error(), want)
 	}
 }
+
+// TestNothingSilencesWhatIsHappening: words that tell of somebody's death or ask
+// a question stand beside an emergency as well.
+func TestNothingSilencesWhatIsHappening(t *testing.T) {
+	t.Parallel()
+	set := load(t)
+	for _, text := range []string{"外公自杀 刚喝了药", "爷爷自杀了 还有气", "同事猝死了怎么办 刚倒下", "孩子溺水死了 没气了", "蛇咬了是不是要绑起来 腿肿了"} {
+		advice, err := set.Advise(triage.Complaint{Text: text})
+		require.NoError(t, err)
+		require.Equal(t, triage.Call120, advice.Level(), text)
+	}
+}
