@@ -2,6 +2,7 @@ package wechat_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"image/png"
@@ -170,7 +171,7 @@ func TestConditionalMenusAreAddedMatchedAndDeleted(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, wechat.ShownMenu{}, shown)
 	some := wechat.ConditionalMenu{
-		Menu: wechat.Menu{Buttons: []wechat.Button{{Name: "产检", Type: "click", Key: "CHECK"}}},
+		Menu: wechat.Menu{Buttons: []wechat.Button{{Name: "产检", Type: "click", Key: "CHECK"}, testMenu().Buttons[0], testMenu().Buttons[1]}},
 		Rule: wechat.MatchRule{Tag: tag.ID, Platform: wechat.PlatformAndroid},
 	}
 	_, err = client.AddConditionalMenu(t.Context(), some)
@@ -192,6 +193,7 @@ func TestConditionalMenusAreAddedMatchedAndDeleted(t *testing.T) {
 	require.Len(t, all, 1)
 	require.Equal(t, some.ID, all[0].ID)
 	require.Equal(t, some.Rule, all[0].Rule)
+	require.Equal(t, asJSON(t, some.Buttons), asJSON(t, all[0].Buttons), "every kind of button as it was meant")
 	_, err = client.MatchMenu(t.Context(), testOpenID)
 	require.Equal(t, "65302", hospital.CodeOf(err))
 
@@ -314,4 +316,11 @@ func TestALoginIsProlongedAndChecked(t *testing.T) {
 		require.ErrorIs(t, err, &hospital.Error{Kind: hospital.Denied, Code: "scope"})
 		require.NotContains(t, s.log.String(), f.OpenID())
 	})
+}
+
+func asJSON(t *testing.T, v any) string {
+	t.Helper()
+	text, err := json.Marshal(v)
+	require.NoError(t, err)
+	return string(text)
 }

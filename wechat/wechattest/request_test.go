@@ -157,3 +157,20 @@ func FuzzCall(f *testing.F) {
 		}
 	})
 }
+
+func TestWhatARowRefusesBeforeItsRuleIsReached(t *testing.T) {
+	t.Parallel()
+	a := open(t, wechattest.Config{})
+	f, gone := a.follower("陈素心"), a.follower("赵又新")
+	require.NoError(t, gone.Unfollow(t.Context()))
+	require.Equal(t, 45015, a.post("/cgi-bin/message/custom/typing", `{"touser":"`+gone.OpenID()+`","command":"Typing"}`).Code, "who left is not written to")
+	require.Equal(t, 40003, a.post("/cgi-bin/tags/members/batchblacklist", `{"openid_list":["`+gone.OpenID()+`"]}`).Code, "who left cannot be barred")
+	require.Equal(t, 47001, a.post("/cgi-bin/message/custom/send", `{"touser":"`+f.OpenID()+`","msgtype"`).Code, "half a body")
+	refresh := func(appID, grant string) int {
+		return a.sns("/sns/oauth2/refresh_token", "appid", appID, "grant_type", grant, "refresh_token", "R").Code
+	}
+	require.Equal(t, 41002, refresh("", "refresh_token"))
+	require.Equal(t, 40013, refresh("wx0", "refresh_token"))
+	require.Equal(t, 40002, refresh(a.Account().AppID, "authorization_code"))
+	require.Equal(t, 40030, refresh(a.Account().AppID, "refresh_token"))
+}
