@@ -63,6 +63,9 @@ func status(a booking.Appointment, order payment.Order, known bool) page.Status 
 	case booking.Held:
 		return page.StatusPayDue
 	case booking.Confirming:
+		if !known || order.PaidAt.IsZero() { // its fee comes later
+			return page.StatusHolding
+		}
 		return page.StatusConfirming
 	case booking.Booked, booking.Settling:
 		return page.StatusBooked
@@ -261,7 +264,15 @@ func (v *visit) cancel() error {
 	}
 	switch {
 	case err == nil:
-		v.flash(page.ToneOK, "已取消。已付的费用会原路退回，不算爽约。")
+		order, known, err := v.order(a)
+		if err != nil {
+			return err
+		}
+		if known && !order.PaidAt.IsZero() {
+			v.flash(page.ToneOK, "已取消。已付的费用会原路退回，不算爽约。")
+		} else {
+			v.flash(page.ToneOK, "已取消，没有产生费用，不算爽约。")
+		}
 	case hospital.KindOf(err) == hospital.Indeterminate:
 		v.flash(page.ToneWarn, hospital.MessageFor(err))
 	case hospital.KindOf(err) == hospital.Internal, hospital.KindOf(err) == hospital.NotFound:

@@ -87,21 +87,33 @@ function done(step) {
   $("progress").textContent = ticked === steps ? "全部完成，谢谢您的体验" : `${ticked} / ${steps}，做到哪一步会自动打勾`;
 }
 
+// leads makes a link that opens on the phone.
+function leads(words, url) {
+  const link = element("a", "", words);
+  link.href = url;
+  link.addEventListener("click", (event) => { event.preventDefault(); open(url); });
+  return link;
+}
+
+// spoken shows a text as WeChat does: <a href> is a link, everything else is words.
+function spoken(text) {
+  return text.split(/(<a href="[^"<>]*">[^<>]*<\/a>)/).map((part) => {
+    const link = part.match(/^<a href="(https?:[^"]*)">(.*)<\/a>$/);
+    return link ? leads(link[2], link[1]) : part;
+  });
+}
+
 function bubble(b) {
   const cards = b.cards || [];
-  const e = element("div", "bubble " + b.from + (cards.length ? " card" : ""), b.text || "");
+  const e = element("div", "bubble " + b.from + (cards.length ? " card" : ""));
+  e.append(...spoken(b.text || ""));
   for (const card of cards) {
     e.append(element("h3", "", card.title));
     if (card.text) e.append(element("p", "", card.text));
     const list = element("dl");
     for (const line of card.lines || []) list.append(element("dt", "", line.name), element("dd", "", line.value));
     e.append(list);
-    if (card.url) {
-      const link = element("a", "", "查看详情");
-      link.href = card.url;
-      link.addEventListener("click", (event) => { event.preventDefault(); open(card.url); });
-      e.append(link);
-    }
+    if (card.url) e.append(leads("查看详情", card.url));
   }
   return e;
 }
@@ -109,7 +121,7 @@ function bubble(b) {
 function chat(bubbles) {
   $("chat").replaceChildren(...bubbles.map(bubble));
   $("chat").scrollTop = $("chat").scrollHeight;
-  if (bubbles.some((b) => b.kind === "template" || b.kind === "subscription")) done("told");
+  if (bubbles.some((b) => (b.cards || []).some((card) => b.kind === "template" && /预约|挂号/.test(card.title)))) done("told");
 }
 
 function menu(entries) {
