@@ -47,6 +47,7 @@ func TestTheTestBedFitsEveryWindowAndReader(t *testing.T) {
 	}
 	b := openBrowser(t, told{name: "bed"})
 	b.until("a clinic is chosen", `document.getElementById("clinic").value !== ""`)
+	b.until("a link in the chat is a link", `[...document.querySelectorAll("#chat a")].some((a) => a.innerText === "智能导诊") && !document.getElementById("chat").innerText.includes("<a")`)
 	b.taps("窗口卖出一个号")
 	b.until("it says what happened", `document.getElementById("said").textContent.includes("窗口把")`)
 	b.until("the registration is listed", `document.querySelectorAll("#visits button").length === 3`)
