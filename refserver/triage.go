@@ -282,13 +282,13 @@ func (v *visit) triageResult() error {
 		}
 	}
 	for i, choice := range advice.Departments {
-		if i > 0 && advice.Nothing || i == maxAdvised {
+		if advice.Nothing || i == maxAdvised { // of nothing understood no department follows
 			break
 		}
 		if i > 0 && choice.Share < leastShare && !tickedFor(choice) {
 			continue
 		}
-		view.Advice = append(view.Advice, v.advise(choice, advice.Nothing))
+		view.Advice = append(view.Advice, v.advise(choice))
 	}
 	return v.render(view)
 }
@@ -319,14 +319,12 @@ func heard(a *triage.Advice) (phrases []string) {
 }
 
 // advise shows a department with its next clinics.
-func (v *visit) advise(c triage.Choice, nothing bool) page.Advice {
+func (v *visit) advise(c triage.Choice) page.Advice {
 	short, _, _ := strings.Cut(c.Department.Name, "(")
 	out := page.Advice{Department: c.Department.Local, Name: short, Absent: c.Absent, Emergency: c.Standard == "EMER" && c.Department.Local == ""}
 	out.For, _, _ = strings.Cut(c.For, "(")
-	if !nothing {
-		out.Reasons = why(c.Reasons)
-	}
-	if !nothing && c.Share >= leastShare {
+	out.Reasons = why(c.Reasons)
+	if c.Share >= leastShare {
 		out.Share = min(c.Share, mostShare)
 	}
 	id := hospital.DepartmentID(out.Department)

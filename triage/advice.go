@@ -23,7 +23,7 @@ type Advice struct {
 	Checks      []Check     // alarms lowered to a question: "现在还有吗?"
 	Departments []Choice    // the best first
 	Sure        bool        // false: say plainly that it is not sure
-	Nothing     bool        // nothing in the complaint was understood: Departments holds the house's general clinic
+	Nothing     bool        // nothing in the complaint was understood: Departments only follows from who is ill, so do not show it
 	Question    *Question   // at most one follow-up question, nil if none would help
 	Notes       []string    // for the patient: contradictions between what was picked and written
 	Understood  []Finding   // what was read from the words

@@ -167,8 +167,8 @@ func fixtures() []Fixture {
 		Heard: []string{"胃痛", "没有发热"}, Notes: []string{"所选性别与描述不一致，请确认"}, Checks: []TriageCheck{{"RF01", "现在还有压榨样的胸痛吗？"}}, Unsure: true,
 		FollowUp: FollowUp{"肚子疼在哪里、怎样疼？", []FollowOption{{"belly.0", "右上腹，吃油腻后加重"}, {"belly.1", "说不清"}}}, Advice: advice[:2], Retold: said,
 	})
-	add("triage-result-asked", TriageResult{Unsure: true, FollowUp: FollowUp{"头晕是哪一种？", []FollowOption{{"dizzy.0", "天旋地转"}, {"dizzy.1", "昏沉"}}}, Advice: advice[1:2], Retold: retold})
-	add("triage-result-none", TriageResult{Nothing: true, Unsure: true, Advice: []Advice{{Name: "急诊科", Emergency: true}, {Name: "普通内科"}}, Retold: said})
+	add("triage-result-asked", TriageResult{Unsure: true, FollowUp: FollowUp{"头晕是哪一种？", []FollowOption{{"dizzy.0", "天旋地转"}, {"dizzy.1", "昏沉"}}}, Advice: append(advice[1:2:2], Advice{Name: "急诊科", Emergency: true}), Retold: retold})
+	add("triage-result-none", TriageResult{Nothing: true, Unsure: true, Retold: said})
 	chest := Alarm{"胸痛并向左肩放射", "立即停止活动，坐下或半躺，不要自己开车。", "拨打 120", ""}
 	add("triage-emergency", TriageEmergency{Call120: true, Alarms: []Alarm{chest}, Retold: said})
 	add("triage-emergency-go", TriageEmergency{Alarms: []Alarm{{"误服药物", "带上药瓶。", "到急诊", "120"}}, Retold: retold})
