@@ -18,9 +18,10 @@ type Site struct {
 	tb testing.TB
 }
 
-// Start runs a platform on loopback until the test ends. Result events are
-// pushed when the test calls [Platform.Advance], so nothing moves behind its
-// back.
+// Start runs a platform on loopback until the test ends. What the platform does
+// by itself – a notice reaches the phone a second after it was taken, then its
+// result event is pushed – it does when the test calls [Platform.Advance] after
+// that second of Config.Now, so nothing moves behind the test's back.
 func Start(tb testing.TB, config Config) *Site {
 	tb.Helper()
 	p, err := New(config)
