@@ -9,7 +9,6 @@ import (
 	"github.com/wxhospital/hospital"
 	"github.com/wxhospital/hospital/booking"
 	"github.com/wxhospital/hospital/payment"
-	"github.com/wxhospital/hospital/refserver/internal/account"
 	"github.com/wxhospital/hospital/refserver/internal/page"
 )
 
@@ -244,7 +243,7 @@ func (v *visit) cancelWith(problem string) error {
 	department, doctor, _ := v.place(a)
 	return v.render(page.CancelConfirm{
 		ID: a.ID, Department: department.Name, Doctor: doctor.Name, Patient: v.s.maskedName(v, a.Patient), Start: a.Start, End: a.End, Refund: a.Paid,
-		Key: account.NewSecret(), Problem: problem,
+		Problem: problem,
 	})
 }
 

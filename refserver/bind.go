@@ -62,12 +62,12 @@ func (v *visit) readClaim() (claimed, page.Fields) {
 		name: strings.TrimSpace(form.Get("name")), number: strings.ToUpper(strings.TrimSpace(form.Get("id_number"))),
 		guardianName: strings.TrimSpace(form.Get("guardian_name")), guardianNumber: strings.ToUpper(strings.TrimSpace(form.Get("guardian_id_number"))),
 	}
-	fields := page.Fields{Values: map[string]string{"name": c.name, "id_type": form.Get("id_type")}, Errors: map[string]string{}}
+	fields := page.Fields{Values: map[string]string{"name": c.name}, Errors: map[string]string{}}
 	if c.name == "" || len(c.name) > maxName {
 		fields.Errors["name"] = "请填写就诊人姓名。"
 	}
 	if _, err := hospital.ParseIDNumber(c.number); err != nil && !c.isCard() {
-		fields.Errors["id_number"] = "证件号码或就诊卡号不正确，请检查。"
+		fields.Errors["id_number"] = "身份证号或就诊卡号不正确，请检查。"
 	}
 	if form.Get("child") == "1" {
 		if c.guardianName == "" || len(c.guardianName) > maxName {

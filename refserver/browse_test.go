@@ -323,7 +323,6 @@ func (c *town) callbacks() []look {
 // A route that it does not know fails it.
 func TestEveryRouteInABrowser(t *testing.T) {
 	t.Parallel()
-	browsertest.Slow(t)
 	browser := browsertest.Open(t)
 	c := newTown(t)
 	known := c.looks()
@@ -339,8 +338,10 @@ func TestEveryRouteInABrowser(t *testing.T) {
 	for _, mode := range browsertest.Modes() { //nolint:paralleltest // the people of the town do one thing at a time
 		t.Run(mode.Name, func(t *testing.T) {
 			tab := browser.Tab(t, mode)
-			for _, l := range all {
-				c.take(t, tab, mode, l)
+			for i, l := range all {
+				if browsertest.Looks(i) {
+					c.take(t, tab, mode, l)
+				}
 			}
 		})
 	}

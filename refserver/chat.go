@@ -59,8 +59,8 @@ func (s *Server) newChat() (chat, error) {
 	}
 	c := chat{
 		welcome: "您好，欢迎关注" + n.Name + "！\n" + strings.Join(lines, "\n"),
-		desk: "请先在" + link(s.links.Bind(), "添加就诊人") + "填写就诊人的姓名和证件，选择“服务台代码”，再输入工作人员给您的 8 位代码。" +
-			"代码 15 分钟内有效，请不要告诉别人。",
+		desk: "请先在" + link(s.links.Bind(), "添加就诊人") + "填写就诊人的姓名和身份证号，点“用窗口绑定码”，再输入工作人员给您的 8 位绑定码。" +
+			"绑定码 15 分钟内有效，请不要告诉别人。",
 		other: "您好，这里是" + n.Name + "的自动回复，您可以点开：\n" + strings.Join(lines, "\n") + "\n" + urgent,
 		topics: []topic{
 			{[]string{"急诊", "急救", "120", "胸痛", "呼吸困难", "昏迷", "大出血", "抽搐", "不想活", "自杀"}, urgent + desk},

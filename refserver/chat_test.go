@@ -229,7 +229,7 @@ func TestTheCodeAtTheDeskLeadsToTheBindingAndProvesNothing(t *testing.T) {
 		require.NoError(t, f.Scan(t.Context(), "desk"))
 		text, hrefs := chatting{f, w}.last()
 		require.Contains(t, hrefs, w.site+"/bind", step)
-		require.Contains(t, text, "8 位代码", step)
+		require.Contains(t, text, "8 位绑定码", step)
 		require.NotRegexp(t, `\d{8}`, strings.ReplaceAll(text, "0510-80000000", ""), step)
 		for _, href := range hrefs {
 			require.NotContains(t, strings.TrimPrefix(href, w.site), "desk", step)

@@ -68,7 +68,7 @@ func (s *Server) openMessages(ctx context.Context) error {
 	}
 	s.messages, err = message.New(ctx, message.Config{
 		DB: s.config.DB, Facts: facts{s}, Recipients: recipients{s}, WeChat: s.config.Account, Texter: texter, Templates: templates,
-		Aliases: c.Aliases, QuietFrom: c.QuietFrom, QuietUntil: c.QuietUntil, Now: s.config.Now, Wall: s.config.Wall, Logger: s.config.Logger,
+		Aliases: c.Aliases, QuietFrom: c.QuietFrom, QuietUntil: c.QuietUntil, Now: s.config.Now, Wall: s.config.Wall,
 		Link: func(scene message.Scene, object string) string { return s.address(s.leadsTo(scene, object)) },
 	})
 	return err

@@ -159,7 +159,7 @@ func newFar(t *testing.T, prefix string) *world {
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, w.hospital.Close()) })
 	w.watch.People(w.hospital.People())
-	w.wechat = wechattest.Start(t, wechattest.Config{Templates: noticeTemplates()})
+	w.wechat = wechattest.Start(t, wechattest.Config{Now: w.wall.Now, Templates: noticeTemplates()})
 	address, err := url.Parse(front.URL)
 	require.NoError(t, err)
 	require.NoError(t, w.wechat.AddDomain(address.Host))
@@ -241,7 +241,7 @@ func configOf(t *testing.T, at wiring, own refserver.Config) refserver.Config {
 	require.NoError(t, err)
 	t.Cleanup(client.CloseIdle)
 	official, err := wechat.New(wechat.Config{
-		AppID: at.Account.AppID, Secret: at.Account.Secret, BaseURL: at.WeChat, OpenURL: at.Open, MPURL: at.Open, TripAfter: -1,
+		AppID: at.Account.AppID, Secret: at.Account.Secret, BaseURL: at.WeChat, OpenURL: at.Open, MPURL: at.Open, TripAfter: -1, Now: own.Wall,
 	})
 	require.NoError(t, err)
 	t.Cleanup(official.CloseIdle)
@@ -269,7 +269,7 @@ func configOf(t *testing.T, at wiring, own refserver.Config) refserver.Config {
 	own.Triage = &refserver.Triage{}
 	own.PollEvery, own.Messages.Notices = time.Minute, notices()
 	own.Pushes = wechat.CallbackConfig{
-		AppID: at.Account.AppID, OriginalID: at.Account.OriginalID, Mode: wechat.Safe, Tokens: []string{at.Account.Token}, AESKeys: []string{at.Account.AESKey},
+		AppID: at.Account.AppID, OriginalID: at.Account.OriginalID, Mode: wechat.Safe, Tokens: []string{at.Account.Token}, AESKeys: []string{at.Account.AESKey}, Now: own.Wall,
 	}
 	return own
 }

@@ -112,9 +112,14 @@ func panicText(r any) string {
 
 // Run works until ctx is done and then returns nil. A store that fails is
 // logged and tried again.
-func (j *Jobs) Run(ctx context.Context) error {
-	return run(ctx, j.cfg.DB, &j.cfg.DB.jobHint, func(ctx context.Context) error {
-		_, err := j.Advance(ctx)
+func (j *Jobs) Run(ctx context.Context) error { return j.cfg.DB.Work(ctx, j.Advance) }
+
+// Work calls advance whenever a job was written in this process, and at least
+// every second, until ctx is done; then it returns nil. What fails is logged
+// and tried again. It is the Run of whoever reads events and does jobs.
+func (db *DB) Work(ctx context.Context, advance func(context.Context) (time.Time, error)) error {
+	return run(ctx, db, &db.jobHint, func(ctx context.Context) error {
+		_, err := advance(ctx)
 		return err
 	})
 }

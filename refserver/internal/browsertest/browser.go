@@ -104,14 +104,13 @@ type Browser struct {
 	shots string // folder for pictures, "" for none
 }
 
-// Slow skips what looks at every page when a run is short: that is for the race
-// detector, to which pages are nothing new.
-func Slow(t *testing.T) {
-	t.Helper()
-	if testing.Short() {
-		t.Skip("short: the pages are looked at in a whole run")
-	}
-}
+// sample is of how many pages a short run looks at one: short runs are for the
+// race detector, to which pages are nothing new.
+const sample = 16
+
+// Looks reports whether this run looks at the n-th page: all of them, or, when it
+// is short, a sample.
+func Looks(n int) bool { return !testing.Short() || n%sample == 0 }
 
 // Open starts a browser that ends with the test. It wants chromium in PATH and
 // axe-core in HOSPITAL_NODE_MODULES; HOSPITAL_PAGE_SHOTS is a folder for

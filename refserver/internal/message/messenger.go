@@ -4,7 +4,6 @@ import (
 	"context"
 	"embed"
 	"io/fs"
-	"log/slog"
 	"time"
 
 	"github.com/wxhospital/hospital"
@@ -66,7 +65,6 @@ type Config struct {
 	Now                   func() time.Time // the business clock; default time.Now
 	Wall                  func() time.Time // the host's clock; default time.Now
 	Lease                 time.Duration    // of a job; default 60 s
-	Logger                *slog.Logger     // nil discards
 }
 
 // Messenger is 消息中心. It is safe for concurrent use, also by several
@@ -104,9 +102,6 @@ func New(ctx context.Context, cfg Config) (*Messenger, error) {
 	}
 	if cfg.Wall == nil {
 		cfg.Wall = time.Now
-	}
-	if cfg.Logger == nil {
-		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
 	if err := check(cfg); err != nil {
 		return nil, err
@@ -160,20 +155,5 @@ func (m *Messenger) Advance(ctx context.Context) (next time.Time, err error) {
 	return m.jobs.Advance(ctx)
 }
 
-const pollEvery = time.Second
-
 // Run calls Advance until ctx is done, and then returns nil.
-func (m *Messenger) Run(ctx context.Context) error {
-	poll := time.NewTicker(pollEvery)
-	defer poll.Stop()
-	for {
-		if _, err := m.Advance(ctx); err != nil && ctx.Err() == nil {
-			m.cfg.Logger.ErrorContext(ctx, "messages not worked off", "error", err)
-		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-poll.C:
-		}
-	}
-}
+func (m *Messenger) Run(ctx context.Context) error { return m.cfg.DB.Work(ctx, m.Advance) }

@@ -101,21 +101,21 @@ func fixtures() []Fixture {
 		return Bill{
 			ID: "b1", Status: s, Patient: "王小芳", Department: "脾胃病科", Doctor: "周文明", At: at(0, 10, 20),
 			Groups: []BillGroup{{"中成药费", []BillItem{{"香砂养胃丸", "2 盒", 3640}, {"胃苏颗粒", "1 盒", 4200}}, 7840}, {"检验费", []BillItem{{"碳13呼气试验", "", 15000}}, 15000}},
-			Amount: 22840, Total: 22840, Version: "q1", Key: "k1",
+			Amount: 22840, Total: 22840, Version: "q1",
 		}
 	}
 	changed, insured, paid, gone := bill(BillDue), bill(BillDue), bill(BillPaid), bill(BillRefunded)
-	changed.Changed = true
-	insured.Desk, insured.Insurance, insured.Amount = true, 10000, 12840
-	paid.Receipt, paid.PaidAt, paid.Next = "R20261125001", at(0, 10, 40), "请到门诊楼 1 楼 3 号窗口取药"
+	changed.Problem = "账单金额有变化，请核对最新金额后再缴费。"
+	insured.Desk = true
+	paid.PaidAt, paid.Next = at(0, 10, 40), "请到门诊楼 1 楼 3 号窗口取药"
 	gone.Refunded = 22840
 	billRow := func(s BillStatus) BillRow {
 		return BillRow{ID: "b1", Title: "门诊处方", Department: "脾胃病科", Doctor: "周文明", At: at(0, 10, 20), Amount: 22840, Status: s}
 	}
-	person := PatientRow{ID: "p1", Name: "王*芳", IDNumber: "3202**********1234", Phone: "138****8000", Relation: "本人", Current: true}
-	locked := PatientRow{ID: "p3", Name: "王*国", IDNumber: "3202**********0031", Relation: "父母", Insured: true, Locked: true}
+	person := PatientRow{ID: "p1", Name: "王*芳", IDNumber: "3202**********1234", Phone: "138****8000", Current: true}
+	locked := PatientRow{ID: "p3", Name: "王*国", IDNumber: "3202**********0031", Insured: true, Locked: true}
 	filled := Fields{
-		Values: map[string]string{"name": "王小芳", "id_type": "id_card", "id_number": "32020019900101123", "relation": "子女", "child": "1", "phone": "13800138000"},
+		Values: map[string]string{"name": "王小芳", "id_number": "32020019900101123", "child": "1", "phone": "13800138000"},
 		Errors: map[string]string{"id_number": "身份证号应为 18 位，请核对", "agree": "请先阅读并同意", "": "有 2 处需要修改"},
 	}
 	wrong := Fields{Errors: map[string]string{"code": "验证码不对或已过期，请核对"}}
@@ -123,10 +123,10 @@ func fixtures() []Fixture {
 	var all []Fixture
 	add := func(name string, v View) { all = append(all, Fixture{name, frame, v}) }
 
-	add("home", Home{Bound: true, Today: []TodayVisit{visit(TodayUpcome)}, BillsDue: 1})
-	add("home-none", Home{Bound: true, Notice: "元旦假期门诊安排已公布，请留意出诊日期。"})
+	add("home", Home{Bound: true, Today: []TodayVisit{visit(TodayUpcome)}})
+	add("home-none", Home{Bound: true})
 	all = append(all, Fixture{"home-unbound", Frame{Token: "fixture", Flash: Flash{ToneOK, "已解除绑定"}}, Home{Stale: true}})
-	for _, s := range []TodayState{TodayPay, TodayArrived, TodayBill, TodayDone, TodayStopped} {
+	for _, s := range []TodayState{TodayPay, TodayArrived, TodayDone, TodayStopped} {
 		add("home-"+string(s), Home{Bound: true, Today: []TodayVisit{visit(s)}})
 	}
 	for _, f := range []Figure{
@@ -178,7 +178,7 @@ func fixtures() []Fixture {
 		{"中医内科", []DepartmentRow{{"PWB", "脾胃病科", "门诊楼 3 楼", 28, true}, {"FEI", "肺病科", "门诊楼 3 楼", hospital.Unlimited, true}}},
 		{"外科", []DepartmentRow{{ID: "GU", Name: "骨伤科"}}},
 	}
-	add("departments", Departments{Groups: deps, Recent: doctors[:1], Opening: at(1, 7, 0), Furthest: today.AddDays(8)})
+	add("departments", Departments{Groups: deps, Opening: at(1, 7, 0)})
 	add("departments-today", Departments{Groups: deps, Today: true, Stale: true})
 	add("departments-found", Departments{Query: "pw", Groups: deps[:1], Doctors: doctors})
 	add("departments-nothing", Departments{Query: "xyz"})
@@ -200,7 +200,7 @@ func fixtures() []Fixture {
 		add("confirm-"+string(r), confirm(r))
 	}
 	add("confirm-refused", refused)
-	pay := Pay{Order: "o1", Title: "挂号费 · 脾胃病科", Patient: "王*芳", Lines: []FeeLine{{"挂号费", 500}, {"诊查费", 2000}}, Amount: 2500, Deadline: at(0, 12, 15), Back: "/appointments/a1"}
+	pay := Pay{Order: "o1", Title: "挂号费 · 脾胃病科", Patient: "王*芳", Amount: 2500, Deadline: at(0, 12, 15), Back: "/appointments/a1"}
 	add("pay", pay)
 	pay.Problem = "微信支付暂时没有回应，没有扣款，请稍后重试。"
 	add("pay-problem", pay)
@@ -209,7 +209,7 @@ func fixtures() []Fixture {
 	for _, s := range []PayState{PayChecking, PayPaid, PayFailed, PayClosed, PayRefunding, PayRefunded, PayManual} {
 		add("pay-result-"+string(s), PayResult{Order: "o1", State: s, Title: "挂号费 · 脾胃病科", Amount: 2500, Back: "/appointments/a1"})
 	}
-	add("pay-result-bill", PayResult{Order: "o2", State: PayPaid, Title: "门诊处方", Amount: 22840, Back: "/bills/b1", Bill: true, Window: "请到门诊楼 1 楼 3 号窗口取药。"})
+	add("pay-result-bill", PayResult{Order: "o2", State: PayPaid, Title: "门诊处方", Amount: 22840, Back: "/bills/b1", Bill: true})
 	row := func(s Status) AppointmentRow {
 		return AppointmentRow{ID: "a1", Status: s, Patient: "王*芳", Department: "脾胃病科", Doctor: "周文明", Kind: hospital.Advance, Start: at(1, 9, 30), End: at(1, 10, 0), QueueNo: 12, Room: room}
 	}
@@ -226,8 +226,8 @@ func fixtures() []Fixture {
 	} {
 		add("appointment-"+string(s), appointment(s))
 	}
-	add("cancel", CancelConfirm{ID: "a1", Department: "脾胃病科", Doctor: "周文明", Patient: "王*芳", Start: at(1, 9, 30), End: at(1, 10, 0), Refund: 2500, Key: "k1"})
-	add("cancel-problem", CancelConfirm{ID: "a1", Department: "脾胃病科", Patient: "王*芳", Start: at(1, 9, 30), End: at(1, 10, 0), Key: "k1", Problem: "医院系统暂时没有回应，请稍后再试。"})
+	add("cancel", CancelConfirm{ID: "a1", Department: "脾胃病科", Doctor: "周文明", Patient: "王*芳", Start: at(1, 9, 30), End: at(1, 10, 0), Refund: 2500})
+	add("cancel-problem", CancelConfirm{ID: "a1", Department: "脾胃病科", Patient: "王*芳", Start: at(1, 9, 30), End: at(1, 10, 0), Problem: "医院系统暂时没有回应，请稍后再试。"})
 	add("bills", Bills{Tab: BillsDue, Rows: []BillRow{billRow(BillDue), billRow(BillPaying)}})
 	add("bills-paid", Bills{Tab: BillsPaid, Rows: []BillRow{billRow(BillPaid), billRow(BillAtWindow)}})
 	add("bills-none", Bills{Tab: BillsDue})
@@ -249,20 +249,18 @@ func fixtures() []Fixture {
 	add("bind", BindForm{Max: 4, Policy: "2026-01"})
 	add("bind-errors", BindForm{Fields: filled, Max: 4, Policy: "2026-01", Return: "/schedules/s1/4"})
 	add("bind-full", BindForm{Max: 4, Full: true})
-	add("bind-code", BindCode{Ref: "r1", Again: at(0, 12, 1)})
+	add("bind-code", BindCode{Ref: "r1"})
 	add("bind-code-wrong", BindCode{Ref: "r1", Fields: wrong})
 	add("bind-code-desk", BindCode{Ref: "r1", Desk: true})
-	add("bind-code-out", BindCode{Ref: "r1", TriesOut: true})
 	add("bind-create", BindCreate{Ref: "r1", Name: "王*芳"})
-	add("bind-create-sent", BindCreate{Ref: "r1", Name: "王*芳", Fields: Fields{Values: filled.Values, Errors: wrong.Errors}, Sent: true, Again: at(0, 12, 1)})
+	add("bind-create-sent", BindCreate{Ref: "r1", Name: "王*芳", Fields: Fields{Values: filled.Values, Errors: wrong.Errors}, Sent: true})
 	add("messages", Messages{Rows: []MessageRow{{"挂号成功", "11月26日 09:30 脾胃病科，12 号，请提前取号。", at(0, 11, 30), true, "/appointments/a1"}, {"患者信息更新", "您的手机号已由医院更新。", at(-1, 9, 0), false, ""}}, More: "/messages?before=m1"})
 	add("messages-none", Messages{})
-	add("settings", Settings{Patient: "王*芳", Patients: 2, Policy: "2026-01", Scenes: []SceneChoice{{"appt.reminder_d1", "就诊前一天提醒", true, false}, {"appt.stopped", "停诊通知", true, true}}})
+	add("settings", Settings{Patient: "王*芳", Patients: 2, Policy: "2026-01"})
 	add("help", Help{})
-	add("help-own", Help{Questions: []Question{{"停车场在哪里？", "门诊楼地下一层。"}}})
 	add("policy", Policy{Title: "个人信息使用告知", Version: "2026-01", From: today, Paragraphs: []string{"我们只为挂号、缴费和通知使用您的信息。", "您可以随时解除绑定。"}})
 	for _, s := range []State{
-		{Kind: StateUnfollowed, QR: "data:image/gif;base64,R0lGODlhAQABAAAAACw="},
+		{Kind: StateUnfollowed},
 		{Kind: StateUnbound},
 		{Kind: StateExpired, Retry: "/appointments"},
 		{Kind: StateSnapshot},

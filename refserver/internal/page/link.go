@@ -89,9 +89,6 @@ func (l Links) Me() string { return l.to("me") }
 // Mode is a path of the patient's side.
 func (l Links) Mode() string { return l.to("me", "mode") }
 
-// Notices is a path of the patient's side.
-func (l Links) Notices() string { return l.to("me", "notices") }
-
 // Help is a path of the patient's side.
 func (l Links) Help() string { return l.to("help") }
 

@@ -47,11 +47,9 @@ type Flash struct {
 
 // Home is 首页. GET Links.Home.
 type Home struct {
-	Bound    bool         // the user has at least one patient
-	Today    []TodayVisit // what is next, the soonest first; none: 今天没有就诊安排
-	BillsDue int          // bills waiting to be paid, of the current patient
-	Notice   string       // one sentence of the hospital to everybody, "" for none
-	Stale    bool         // the HIS does not answer: today's card may be old
+	Bound bool         // the user has at least one patient
+	Today []TodayVisit // what is next, the soonest first; none: 今天没有就诊安排
+	Stale bool         // the HIS does not answer: today's card may be old
 }
 
 func (Home) file() string { return "home" }
@@ -64,7 +62,6 @@ const (
 	TodayPay     TodayState = "pay"     // 待支付
 	TodayUpcome  TodayState = "upcome"  // 已预约, go there and take the ticket
 	TodayArrived TodayState = "arrived" // 已取号, waiting
-	TodayBill    TodayState = "bill"    // 待缴费
 	TodayDone    TodayState = "done"    // 已就诊
 	TodayStopped TodayState = "stopped" // 停诊
 )
@@ -81,7 +78,7 @@ type TodayVisit struct {
 	End         time.Time
 	QueueNo     int // 0 when the HIS gave none
 	Room        hospital.Room
-	Amount      hospital.Fen // TodayPay, TodayBill
+	Amount      hospital.Fen // TodayPay
 	Deadline    time.Time    // TodayPay
 }
 
@@ -261,14 +258,12 @@ type Alarm struct {
 // Departments is 选择科室. GET Links.Departments: q searches (names and pinyin
 // initials), day=today shows today's clinics only.
 type Departments struct {
-	Query    string
-	Today    bool
-	Groups   []DepartmentGroup // of the search when Query is not ""
-	Doctors  []DoctorRow       // doctors found by the search
-	Recent   []DoctorRow       // 最近就诊的医生
-	Opening  time.Time         // when the next day's numbers come out, zero when they are out
-	Furthest hospital.Date     // the day that is released then
-	Stale    bool              // the HIS does not answer: remaining numbers may be old
+	Query   string
+	Today   bool
+	Groups  []DepartmentGroup // of the search when Query is not ""
+	Doctors []DoctorRow       // doctors found by the search
+	Opening time.Time         // when the next day's numbers come out, zero when they are out
+	Stale   bool              // the HIS does not answer: remaining numbers may be old
 }
 
 func (Departments) file() string { return "departments" }
@@ -487,7 +482,6 @@ type Pay struct {
 	Order    string
 	Title    string // "挂号费 · 脾胃病科"
 	Patient  string // masked
-	Lines    []FeeLine
 	Amount   hospital.Fen
 	Deadline time.Time // zero: none
 	Back     string    // path of the appointment or bill
@@ -520,7 +514,6 @@ type PayResult struct {
 	Amount hospital.Fen
 	Back   string // path of the appointment or bill
 	Bill   bool   // it paid a bill, not a registration
-	Window string // a bill: what next ("请到 1 楼 3 号窗口取药")
 }
 
 func (PayResult) file() string { return "pay_result" }
@@ -634,7 +627,6 @@ type CancelConfirm struct {
 	Start      time.Time
 	End        time.Time
 	Refund     hospital.Fen // goes back by the way it came, 0 for none
-	Key        string
 	Problem    string
 }
 
@@ -695,13 +687,9 @@ type Bill struct {
 	At         time.Time
 	Groups     []BillGroup
 	Amount     hospital.Fen // what is to be paid, or was
-	Insurance  hospital.Fen // paid by 医保
 	Total      hospital.Fen
 	Version    string // of the quote
-	Changed    bool   // 费用已更新，请核对后支付
 	Desk       bool   // it cannot be paid online (insured)
-	Key        string
-	Receipt    string
 	PaidAt     time.Time
 	Refunded   hospital.Fen
 	Next       string // where to go after paying
@@ -738,7 +726,6 @@ type PatientRow struct {
 	Name     string // masked
 	IDNumber string // masked
 	Phone    string // masked
-	Relation string // 本人, 父母, 子女 …
 	Current  bool
 	Insured  bool
 	Locked   bool // 已暂停
@@ -767,7 +754,7 @@ type Fields struct {
 }
 
 // BindForm is 添加就诊人, step 1 of 2. GET Links.Bind; its form is POST
-// Links.Bind with name, id_type, id_number, relation, child=1, guardian_name,
+// Links.Bind with name, id_number, child=1, guardian_name,
 // guardian_id_number, agree=1, token. Whatever was filled in, the answer is
 // step 2.
 type BindForm struct {
@@ -785,23 +772,20 @@ func (BindForm) file() string { return "bind" }
 // way=sms|desk. It never says whether the hospital knows the person.
 type BindCode struct {
 	Fields
-	Ref      string
-	Again    time.Time // another code may be asked for from then on
-	TriesOut bool      // too many wrong codes: begin again
-	Desk     bool      // the desk's code is asked for
+	Ref  string
+	Desk bool // the desk's code is asked for
 }
 
 func (BindCode) file() string { return "bind_code" }
 
 // BindCreate makes a file for somebody the hospital has not seen. GET
 // Links.BindCreate(ref); its form is POST Links.BindCreate(ref) with phone,
-// code, address, token; POST Links.BindSend(ref) with way=new sends the code.
+// code, token; POST Links.BindSend(ref) with way=new sends the code.
 type BindCreate struct {
 	Fields
-	Ref   string
-	Name  string // masked
-	Sent  bool   // a code was sent to the phone of the form
-	Again time.Time
+	Ref  string
+	Name string // masked
+	Sent bool   // a code was sent to the phone of the form
 }
 
 func (BindCreate) file() string { return "bind_create" }
@@ -825,37 +809,19 @@ type MessageRow struct {
 }
 
 // Settings is 我的 and its settings. GET Links.Me. Forms: POST Links.Mode with
-// care=0|1, return, token; POST Links.Notices with scene (repeated), token.
+// care=0|1, return, token.
 type Settings struct {
 	Patient  string // masked, "" when none is bound
 	Patients int
-	Scenes   []SceneChoice
 	Policy   string // version
 }
 
 func (Settings) file() string { return "settings" }
 
-// SceneChoice is whether WeChat notices of one kind are wanted. The in-app
-// message comes always.
-type SceneChoice struct {
-	Key  string
-	Name string
-	On   bool
-	Must bool // cannot be switched off (停诊, refunds)
-}
-
 // Help is 帮助与客服. GET Links.Help.
-type Help struct {
-	Questions []Question // none: those of the template
-}
+type Help struct{}
 
 func (Help) file() string { return "help" }
-
-// Question is one entry of the help page.
-type Question struct {
-	Ask    string
-	Answer string
-}
 
 // Policy is the text that is agreed to. GET Links.Policy.
 type Policy struct {
@@ -875,7 +841,6 @@ type State struct {
 	Until  time.Time     // StateMaintenance, StateLocked: zero when not known
 	Reason string        // StateLocked: "一年内失约 3 次"; StateError: the number to tell the hospital
 	What   string        // StateUnavailable: what is away ("挂号系统"); StateNoData: what there is none of
-	QR     string        // StateUnfollowed: path or URL of the account's QR picture
 }
 
 func (State) file() string { return "state" }

@@ -111,23 +111,8 @@ func (w *Watcher) Advance(ctx context.Context) (time.Time, error) {
 	return w.jobs.Advance(ctx)
 }
 
-const pollEvery = time.Second
-
 // Run calls Advance until ctx is done, and then returns nil.
-func (w *Watcher) Run(ctx context.Context) error {
-	poll := time.NewTicker(pollEvery)
-	defer poll.Stop()
-	for {
-		if _, err := w.Advance(ctx); err != nil && ctx.Err() == nil {
-			w.cfg.Logger.ErrorContext(ctx, "the HIS was not watched", "error", err)
-		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-poll.C:
-		}
-	}
-}
+func (w *Watcher) Run(ctx context.Context) error { return w.cfg.DB.Work(ctx, w.Advance) }
 
 // Patient returns whom an event of ours is about: object is a bill, or the row
 // of a record. NotFound.

@@ -20,16 +20,13 @@
   all('[data-seconds]').forEach(function (el) {
     var end = Date.now() + 1000 * el.getAttribute('data-seconds');
     var live = el.parentNode.querySelector('[aria-live]');
-    var button = document.querySelector(el.getAttribute('data-frees') || '#none');
-    if (button && end > Date.now()) button.disabled = true;
     var spoken = -1, over = end <= Date.now(); // already when the page came: loading it again would not help
     (function tick() {
       var s = Math.max(0, Math.ceil((end - Date.now()) / 1000)), m = Math.floor(s / 60);
-      el.textContent = button ? s + ' 秒' : (m < 10 ? '0' : '') + m + ':' + (s % 60 < 10 ? '0' : '') + s % 60;
+      el.textContent = (m < 10 ? '0' : '') + m + ':' + (s % 60 < 10 ? '0' : '') + s % 60;
       if (live && m !== spoken) { spoken = m; live.textContent = s ? '剩余约 ' + (m + 1) + ' 分钟' : '时间已到'; }
       if (s) { setTimeout(tick, 1000); return; }
-      if (button) { button.disabled = false; el.parentNode.hidden = true; }
-      else if (el.hasAttribute('data-reload') && !over) location.reload();
+      if (el.hasAttribute('data-reload') && !over) location.reload();
     })();
   });
 
