@@ -68,8 +68,8 @@ func badAgent(detail string) error {
 	return invalid("wechat.Agent", "bad_agent", detail)
 }
 
-// Validate returns Invalid with code bad_agent; the detail names the field.
-func (p AgentProfile) Validate() error {
+// validate returns Invalid with code bad_agent; the detail names the field.
+func (p AgentProfile) validate() error {
 	if !agentAccount(p.Account) {
 		return badAgent("kf_account: want " + agentAccountForm)
 	}
@@ -79,8 +79,8 @@ func (p AgentProfile) Validate() error {
 	return nil
 }
 
-// Validate returns Invalid with code bad_agent; the detail names the field.
-func (i AgentInvitation) Validate() error {
+// validate returns Invalid with code bad_agent; the detail names the field.
+func (i AgentInvitation) validate() error {
 	if !agentAccount(i.Account) {
 		return badAgent("kf_account: want " + agentAccountForm)
 	}
@@ -162,11 +162,11 @@ func (c *Client) DeleteAgent(ctx context.Context, account string) error {
 // anything is sent, 40005 for no JPEG, 65401 for no such seat.
 // API: POST /customservice/kfaccount/uploadheadimg.
 func (c *Client) UploadAgentPicture(ctx context.Context, account string, picture io.Reader) error {
-	if err := (agentName{account}).Validate(); err != nil {
+	if err := (agentName{account}).validate(); err != nil {
 		return err
 	}
 	u := Upload{Kind: ImageMedia, Name: "portrait.jpg", Content: picture}
-	if err := u.Validate(); err != nil {
+	if err := u.validate(); err != nil {
 		return err
 	}
 	body, err := u.newForm(ctx, maxAgentPicture)
@@ -185,16 +185,16 @@ type agentName struct {
 	Account string `json:"kf_account"`
 }
 
-// Validate returns Invalid with code bad_agent.
-func (n agentName) Validate() error {
+// validate returns Invalid with code bad_agent.
+func (n agentName) validate() error {
 	if !agentAccount(n.Account) {
 		return badAgent("kf_account: want " + agentAccountForm)
 	}
 	return nil
 }
 
-func (c *Client) changeAgent(ctx context.Context, op, path string, body interface{ Validate() error }, personal ...string) error {
-	if err := body.Validate(); err != nil {
+func (c *Client) changeAgent(ctx context.Context, op, path string, body interface{ validate() error }, personal ...string) error {
+	if err := body.validate(); err != nil {
 		return err
 	}
 	_, err := c.do(ctx, call{op: op, path: path, changes: true, personal: personal, body: body})

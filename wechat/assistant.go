@@ -86,9 +86,9 @@ func badVisit(detail string) error {
 	return invalid("wechat.VisitMessage", "bad_visit", detail)
 }
 
-// Validate returns Invalid with code bad_visit; the detail names the field and
+// validate returns Invalid with code bad_visit; the detail names the field and
 // never its value.
-func (m VisitMessage) Validate() error {
+func (m VisitMessage) validate() error {
 	switch {
 	case m.To == "":
 		return badVisit("open_id: missing")
@@ -177,7 +177,7 @@ func (v Visit) personal() []string {
 // repeated by itself.
 // API: POST /cityservice/sendchannelmsg — developers.weixin.qq.com/doc/service/api/medicalassistant/api_cityservice_sendchannelmsg.
 func (c *Client) SendVisit(ctx context.Context, m VisitMessage) error {
-	if err := m.Validate(); err != nil {
+	if err := m.validate(); err != nil {
 		return err
 	}
 	info := m.Visit.wire()

@@ -57,6 +57,7 @@ func TestTheAssistantMustBeOpened(t *testing.T) {
 
 func TestAVisitIsCheckedBeforeItIsSent(t *testing.T) {
 	t.Parallel()
+	s := newSender(t)
 	for field, edit := range map[string]func(*wechat.VisitMessage){
 		"open_id":                              func(m *wechat.VisitMessage) { m.To = "" },
 		"status":                               func(m *wechat.VisitMessage) { m.Status = 1506001 },
@@ -76,13 +77,13 @@ func TestAVisitIsCheckedBeforeItIsSent(t *testing.T) {
 		"business_info.elder_redirect_page.fullpath": func(m *wechat.VisitMessage) { m.Visit.Elder.MiniProgram = &wechat.MiniProgram{AppID: "a"} },
 	} {
 		m := booked1()
-		require.NoError(t, m.Validate())
 		edit(&m)
-		err := m.Validate()
+		err := s.SendVisit(t.Context(), m)
 		require.ErrorIs(t, err, &hospital.Error{Kind: hospital.Invalid, Code: "bad_visit"}, field)
 		require.ErrorContains(t, err, field)
 		require.NotContains(t, err.Error(), "陈*心")
 	}
+	require.Empty(t, s.sent, "nothing was sent")
 	for status, want := range map[wechat.VisitStatus]wechat.VisitFamily{
 		1501001: wechat.Outpatient, 1502099: wechat.Inpatient, 1503001: wechat.CheckUp, 1504001: wechat.Online, 1505001: wechat.Aftercare,
 		1501100: 0, 1500001: 0, 1506001: 0, -1: 0, 150: 0,

@@ -15,9 +15,9 @@ type CallbackCheck struct {
 	Operator string // "CHINANET", "UNICOM", "CAP" or "DEFAULT". Default "DEFAULT".
 }
 
-// Validate returns Invalid with code bad_check, and the detail names the field as
+// validate returns Invalid with code bad_check, and the detail names the field as
 // the platform does.
-func (k CallbackCheck) Validate() error {
+func (k CallbackCheck) validate() error {
 	switch {
 	case !slices.Contains([]string{"", "dns", "ping", "all"}, k.Action):
 		return invalid("wechat.CallbackCheck", "bad_check", "action: want dns, ping or all")
@@ -53,7 +53,7 @@ type PingedIP struct {
 // It returns Invalid with code bad_check before anything is sent.
 // API: POST /cgi-bin/callback/check.
 func (c *Client) CheckCallback(ctx context.Context, k CallbackCheck) (CallbackReport, error) {
-	if err := k.Validate(); err != nil {
+	if err := k.validate(); err != nil {
 		return CallbackReport{}, err
 	}
 	if k.Action == "" {

@@ -89,6 +89,10 @@ type Config struct {
 // oauth Denied, request Invalid, user and unknown Rejected. A lost answer, and
 // errcode -1, is Unavailable for a read and Indeterminate for a call that
 // changes something. An answer that is none is code bad_answer.
+//
+// What the platform is known to refuse is refused before anything is sent:
+// Invalid with one of our own codes, such as bad_notice, and the detail names the
+// field as the platform writes it, never its value.
 type Client struct {
 	appID, secret string
 	openURL       string

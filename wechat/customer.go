@@ -13,9 +13,9 @@ import (
 // [MenuMessage], [CardMessage] and [MiniProgramMessage], or one of them from a
 // certain person: [AgentMessage].
 type CustomerMessage interface {
-	// Validate returns Invalid with code bad_message; the detail names the field
+	// validate returns Invalid with code bad_message; the detail names the field
 	// as the platform writes it: "text.content".
-	Validate() error
+	validate() error
 	// wire is msgtype, the object of that name, and what of it may not come back
 	// in an error.
 	wire() (kind string, body any, personal []string)
@@ -125,27 +125,22 @@ func required(bad func(string) error, pairs ...string) error {
 	return nil
 }
 
-// Validate implements [CustomerMessage].
-func (m TextMessage) Validate() error {
+func (m TextMessage) validate() error {
 	if text := legible(m.Content); text == "" || len(text) > maxText {
 		return badMessage("text.content: want 1 to 2048 bytes")
 	}
 	return nil
 }
 
-// Validate implements [CustomerMessage].
-func (m ImageMessage) Validate() error { return required(badMessage, "image.media_id", m.MediaID) }
+func (m ImageMessage) validate() error { return required(badMessage, "image.media_id", m.MediaID) }
 
-// Validate implements [CustomerMessage].
-func (m VoiceMessage) Validate() error { return required(badMessage, "voice.media_id", m.MediaID) }
+func (m VoiceMessage) validate() error { return required(badMessage, "voice.media_id", m.MediaID) }
 
-// Validate implements [CustomerMessage].
-func (m VideoMessage) Validate() error {
+func (m VideoMessage) validate() error {
 	return required(badMessage, "video.media_id", m.MediaID, "video.thumb_media_id", m.ThumbMediaID)
 }
 
-// Validate implements [CustomerMessage].
-func (m MusicMessage) Validate() error {
+func (m MusicMessage) validate() error {
 	for _, address := range []struct{ field, url string }{{"music.musicurl", m.URL}, {"music.hqmusicurl", m.HQURL}} {
 		if !webAddress(address.url) {
 			return badMessage(address.field + ": want http:// or https:// and a host")
@@ -154,8 +149,7 @@ func (m MusicMessage) Validate() error {
 	return required(badMessage, "music.thumb_media_id", m.ThumbMediaID)
 }
 
-// Validate implements [CustomerMessage].
-func (m NewsMessage) Validate() error {
+func (m NewsMessage) validate() error {
 	switch {
 	case m.Title == "":
 		return badMessage("news.articles[0].title: missing")
@@ -167,16 +161,13 @@ func (m NewsMessage) Validate() error {
 	return nil
 }
 
-// Validate implements [CustomerMessage].
-func (m MPNewsMessage) Validate() error { return required(badMessage, "mpnews.media_id", m.MediaID) }
+func (m MPNewsMessage) validate() error { return required(badMessage, "mpnews.media_id", m.MediaID) }
 
-// Validate implements [CustomerMessage].
-func (m MPArticleMessage) Validate() error {
+func (m MPArticleMessage) validate() error {
 	return required(badMessage, "mpnewsarticle.article_id", m.ArticleID)
 }
 
-// Validate implements [CustomerMessage].
-func (m MenuMessage) Validate() error {
+func (m MenuMessage) validate() error {
 	if err := required(badMessage, "msgmenu.head_content", m.Head); err != nil {
 		return err
 	}
@@ -197,17 +188,14 @@ func (m MenuMessage) Validate() error {
 	return nil
 }
 
-// Validate implements [CustomerMessage].
-func (m CardMessage) Validate() error { return required(badMessage, "wxcard.card_id", m.CardID) }
+func (m CardMessage) validate() error { return required(badMessage, "wxcard.card_id", m.CardID) }
 
-// Validate implements [CustomerMessage].
-func (m MiniProgramMessage) Validate() error {
+func (m MiniProgramMessage) validate() error {
 	return required(badMessage, "miniprogrampage.title", m.Title, "miniprogrampage.appid", m.AppID,
 		"miniprogrampage.pagepath", m.Page, "miniprogrampage.thumb_media_id", m.ThumbMediaID)
 }
 
-// Validate implements [CustomerMessage].
-func (m AgentMessage) Validate() error {
+func (m AgentMessage) validate() error {
 	if !agentAccount(m.Account) {
 		return badMessage("customservice.kf_account: want " + agentAccountForm)
 	}
@@ -215,7 +203,7 @@ func (m AgentMessage) Validate() error {
 	case nil, AgentMessage:
 		return badMessage("msgtype: missing")
 	}
-	return m.Message.Validate()
+	return m.Message.validate()
 }
 
 func (m TextMessage) wire() (kind string, body any, personal []string) {
@@ -277,7 +265,7 @@ func (c *Client) SendMessage(ctx context.Context, to OpenID, m CustomerMessage) 
 	if to == "" {
 		return badMessage("touser: missing")
 	}
-	if err := m.Validate(); err != nil {
+	if err := m.validate(); err != nil {
 		return err
 	}
 	kind, body, personal := m.wire()

@@ -69,6 +69,7 @@ func TestEveryKindOfMessageReachesThePhone(t *testing.T) {
 
 func TestAMessageIsCheckedBeforeItIsSent(t *testing.T) {
 	t.Parallel()
+	s := newSender(t)
 	for field, message := range map[string]wechat.CustomerMessage{
 		"text.content":                   wechat.TextMessage{Content: strings.Repeat("字", 683)},
 		"image.media_id":                 wechat.ImageMessage{},
@@ -96,11 +97,10 @@ func TestAMessageIsCheckedBeforeItIsSent(t *testing.T) {
 		"customservice.kf_account":       wechat.AgentMessage{Account: "desk", Message: wechat.TextMessage{Content: "a"}},
 		"msgtype":                        wechat.AgentMessage{Account: "a@h"},
 	} {
-		err := message.Validate()
+		err := s.SendMessage(t.Context(), "o", message)
 		require.ErrorIs(t, err, &hospital.Error{Kind: hospital.Invalid, Code: "bad_message"}, field)
 		require.ErrorContains(t, err, field)
 	}
-	s := newSender(t)
 	require.ErrorContains(t, s.SendMessage(t.Context(), "o", nil), "msgtype")
 	require.ErrorContains(t, s.SendMessage(t.Context(), "", wechat.TextMessage{Content: "a"}), "touser")
 	require.ErrorContains(t, s.ShowTyping(t.Context(), ""), "touser")
@@ -291,19 +291,25 @@ func TestTheDeskTakesTurns(t *testing.T) {
 func TestTheDeskIsAskedInItsForm(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2026, 11, 23, 8, 0, 0, 0, hospital.CST)
+	s, ctx := newSender(t), t.Context()
+	records := func(q wechat.RecordQuery) error {
+		_, err := s.ListRecords(ctx, q)
+		return err
+	}
 	for field, err := range map[string]error{
-		"kf_account":       wechat.AgentProfile{Account: "a-b@h", Name: "a"}.Validate(),
-		"nickname":         wechat.AgentProfile{Account: "a@h", Name: strings.Repeat("字", 17)}.Validate(),
-		"kf_account: want": wechat.AgentInvitation{WeChatID: "a"}.Validate(),
-		"invite_wx":        wechat.AgentInvitation{Account: "a@h"}.Validate(),
-		"openid":           wechat.AgentSession{Account: "a@h"}.Validate(),
-		"starttime":        wechat.RecordQuery{To: at}.Validate(),
-		"endtime: not":     wechat.RecordQuery{From: at, To: at}.Validate(),
-		"endtime: more":    wechat.RecordQuery{From: at, To: at.Add(25 * time.Hour)}.Validate(),
-		"msgid":            wechat.RecordQuery{From: at, To: at.Add(time.Hour), After: -1}.Validate(),
-		"number":           wechat.RecordQuery{From: at, To: at.Add(time.Hour), Limit: 201}.Validate(),
+		"kf_account":       s.AddAgent(ctx, wechat.AgentProfile{Account: "a-b@h", Name: "a"}),
+		"nickname":         s.AddAgent(ctx, wechat.AgentProfile{Account: "a@h", Name: strings.Repeat("字", 17)}),
+		"kf_account: want": s.InviteAgent(ctx, wechat.AgentInvitation{WeChatID: "a"}),
+		"invite_wx":        s.InviteAgent(ctx, wechat.AgentInvitation{Account: "a@h"}),
+		"openid":           s.CreateSession(ctx, wechat.AgentSession{Account: "a@h"}),
+		"starttime":        records(wechat.RecordQuery{To: at}),
+		"endtime: not":     records(wechat.RecordQuery{From: at, To: at}),
+		"endtime: more":    records(wechat.RecordQuery{From: at, To: at.Add(25 * time.Hour)}),
+		"msgid":            records(wechat.RecordQuery{From: at, To: at.Add(time.Hour), After: -1}),
+		"number":           records(wechat.RecordQuery{From: at, To: at.Add(time.Hour), Limit: 201}),
 	} {
 		require.Equal(t, hospital.Invalid, hospital.KindOf(err), field)
 		require.ErrorContains(t, err, field)
 	}
+	require.Empty(t, s.sent, "nothing was sent")
 }

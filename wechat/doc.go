@@ -49,8 +49,9 @@
 //	[Client.Shorten]        a short key for a long text; [Client.Lengthen]
 //	[Client.FinishMiniLogin] who logged in to a mini program
 //
-// What the platform would refuse is refused before it is sent where the rule is
-// known: [Notice.Validate], [Menu.Validate].
+// What the platform is known to refuse is refused before it is sent. For what
+// stands in a hospital's own configuration, [Menu.Validate] and [Notice.Validate]
+// tell so at the start of the program.
 //
 // # 5. Tell many
 //

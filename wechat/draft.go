@@ -80,11 +80,6 @@ type wireImage struct {
 	ID string `json:"image_media_id"`
 }
 
-// Validate checks the article against the platform's limits. It returns Invalid
-// with code bad_article, and the detail names the field as the platform does:
-// "title", "image_info.image_list".
-func (a DraftArticle) Validate() error { return a.validate("") }
-
 func (a DraftArticle) validate(at string) error {
 	bad := func(detail string) error { return invalid("wechat.DraftArticle", "bad_article", at+detail) }
 	switch runes := utf8.RuneCountInString; {
@@ -205,9 +200,9 @@ type DraftChange struct {
 	Article DraftArticle
 }
 
-// Validate returns Invalid with code bad_article, and the detail names the field
+// validate returns Invalid with code bad_article, and the detail names the field
 // as the platform does.
-func (d DraftChange) Validate() error {
+func (d DraftChange) validate() error {
 	switch {
 	case d.ID == "":
 		return invalid("wechat.DraftChange", "bad_article", "media_id: missing")
@@ -221,7 +216,7 @@ func (d DraftChange) Validate() error {
 // was lost.
 // API: POST /cgi-bin/draft/update.
 func (c *Client) UpdateDraft(ctx context.Context, change DraftChange) error {
-	if err := change.Validate(); err != nil {
+	if err := change.validate(); err != nil {
 		return err
 	}
 	body := struct {

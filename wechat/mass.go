@@ -25,8 +25,8 @@ const (
 // MassContent is what 群发 brings to many: [MPNewsMessage], [TextMessage],
 // [VoiceMessage], [MassImages], [MassVideo] or [CardMessage].
 type MassContent interface {
-	// Validate returns Invalid; the detail names the field.
-	Validate() error
+	// validate returns Invalid; the detail names the field.
+	validate() error
 	massWire() massWire
 }
 
@@ -40,10 +40,10 @@ type massWire struct {
 
 // MassImages is a set of uploaded pictures.
 type MassImages struct {
-	MediaIDs        []string
-	Recommend       string // the words above them; optional
-	Comments        bool   // readers may comment
-	OnlyFansComment bool   // and only followers may
+	MediaIDs      []string
+	Recommend     string // the words above them; optional
+	Comments      bool   // readers may comment
+	FollowersOnly bool   // and only followers may
 }
 
 // MassVideo is an uploaded film. To a tag or to all it must be the one that
@@ -59,8 +59,7 @@ func badMass(detail string) error {
 	return invalid("wechat.Mass", "bad_mass", detail)
 }
 
-// Validate implements [MassContent].
-func (m MassImages) Validate() error {
+func (m MassImages) validate() error {
 	if len(m.MediaIDs) == 0 || len(m.MediaIDs) > maxMassImages {
 		return badMass("images.media_ids: want 1 to 20")
 	}
@@ -69,14 +68,13 @@ func (m MassImages) Validate() error {
 			return badMass("images.media_ids[" + strconv.Itoa(i) + "]: missing")
 		}
 	}
-	if m.OnlyFansComment && !m.Comments {
+	if m.FollowersOnly && !m.Comments {
 		return badMass("images.only_fans_can_comment: without need_open_comment")
 	}
 	return nil
 }
 
-// Validate implements [MassContent].
-func (m MassVideo) Validate() error { return required(badMass, "mpvideo.media_id", m.MediaID) }
+func (m MassVideo) validate() error { return required(badMass, "mpvideo.media_id", m.MediaID) }
 
 func (m MPNewsMessage) massWire() massWire { return massWire{kind: "mpnews", name: "mpnews", body: m} }
 
@@ -96,7 +94,7 @@ func (m MassImages) massWire() massWire {
 		Recommend string   `json:"recommend,omitempty"`
 		Comments  int      `json:"need_open_comment"`
 		OnlyFans  int      `json:"only_fans_can_comment"`
-	}{m.MediaIDs, m.Recommend, flag(m.Comments), flag(m.OnlyFansComment)}}
+	}{m.MediaIDs, m.Recommend, flag(m.Comments), flag(m.FollowersOnly)}}
 }
 
 func flag(on bool) int {
@@ -132,9 +130,9 @@ type MassReceipt struct {
 	Repeated bool
 }
 
-// Validate returns Invalid with code bad_mass or bad_message; the detail names
+// validate returns Invalid with code bad_mass or bad_message; the detail names
 // the field.
-func (m Mass) Validate() error {
+func (m Mass) validate() error {
 	ways := flag(m.All) + flag(m.Tag != 0) + flag(m.OpenIDs != nil)
 	switch {
 	case ways != 1:
@@ -156,7 +154,7 @@ func (m Mass) Validate() error {
 	if video, ok := m.Content.(MassVideo); ok && m.OpenIDs == nil && (video.Title != "" || video.Description != "") {
 		return badMass("mpvideo.title: only to OpenIDs; elsewhere UploadMassVideo takes it")
 	}
-	return m.Content.Validate()
+	return m.Content.validate()
 }
 
 // SendMass sends the message. It returns Invalid with code bad_mass or
@@ -167,7 +165,7 @@ func (m Mass) Validate() error {
 // call again under the same Key, after a minute: sooner it is 45066.
 // API: POST /cgi-bin/message/mass/sendall, /cgi-bin/message/mass/send — developers.weixin.qq.com/doc/service/api/notify/message/api_sendall.
 func (c *Client) SendMass(ctx context.Context, m Mass) (MassReceipt, error) {
-	if err := m.Validate(); err != nil {
+	if err := m.validate(); err != nil {
 		return MassReceipt{}, err
 	}
 	wire := m.Content.massWire()
@@ -227,9 +225,9 @@ type MassPreview struct {
 
 func (m ImageMessage) massWire() massWire { return massWire{kind: "image", name: "image", body: m} }
 
-// Validate returns Invalid with code bad_mass or bad_message; the detail names
+// validate returns Invalid with code bad_mass or bad_message; the detail names
 // the field.
-func (p MassPreview) Validate() error {
+func (p MassPreview) validate() error {
 	if (p.To == "") == (p.WeChatID == "") {
 		return badMass("touser, towxname: want one of the two")
 	}
@@ -239,14 +237,14 @@ func (p MassPreview) Validate() error {
 	case MassImages:
 		return badMass("image: a preview shows one picture, as ImageMessage")
 	}
-	return p.Content.Validate()
+	return p.Content.validate()
 }
 
 // PreviewMass shows the message to one person. It returns Invalid with code
 // bad_mass or bad_message, and Rejected with code 40003 for no such user.
 // API: POST /cgi-bin/message/mass/preview — developers.weixin.qq.com/doc/service/api/notify/message/api_preview.
 func (c *Client) PreviewMass(ctx context.Context, p MassPreview) error {
-	if err := p.Validate(); err != nil {
+	if err := p.validate(); err != nil {
 		return err
 	}
 	wire := p.Content.massWire()
@@ -308,8 +306,8 @@ type MassDeletion struct {
 	URL string
 }
 
-// Validate returns Invalid with code bad_mass; the detail names the field.
-func (d MassDeletion) Validate() error {
+// validate returns Invalid with code bad_mass; the detail names the field.
+func (d MassDeletion) validate() error {
 	switch {
 	case (d.MsgID == 0) == (d.URL == ""):
 		return badMass("msg_id, url: want one of the two")
@@ -328,7 +326,7 @@ func (d MassDeletion) Validate() error {
 // no such article.
 // API: POST /cgi-bin/message/mass/delete.
 func (c *Client) DeleteMass(ctx context.Context, d MassDeletion) error {
-	if err := d.Validate(); err != nil {
+	if err := d.validate(); err != nil {
 		return err
 	}
 	_, err := c.do(ctx, call{

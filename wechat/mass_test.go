@@ -181,33 +181,38 @@ func TestAMessageToManyIsCheckedBeforeItIsSent(t *testing.T) {
 	t.Parallel()
 	text := wechat.TextMessage{Content: "a"}
 	two := []wechat.OpenID{"o1", "o2"}
+	s, ctx := newSender(t), t.Context()
+	send := func(m wechat.Mass) error {
+		_, err := s.SendMass(ctx, m)
+		return err
+	}
 	for field, err := range map[string]error{
-		"filter, touser":                      wechat.Mass{Content: text}.Validate(),
-		"filter, touser: want one":            wechat.Mass{All: true, Tag: 1, Content: text}.Validate(),
-		"filter.tag_id":                       wechat.Mass{Tag: -1, Content: text}.Validate(),
-		"touser: want 2":                      wechat.Mass{OpenIDs: two[:1], Content: text}.Validate(),
-		"touser: want 2 to 10000":             wechat.Mass{OpenIDs: make([]wechat.OpenID, 10_001), Content: text}.Validate(),
-		"touser[1]":                           wechat.Mass{OpenIDs: []wechat.OpenID{"o1", ""}, Content: text}.Validate(),
-		"clientmsgid":                         wechat.Mass{All: true, Content: text, Key: "a b"}.Validate(),
-		"msgtype":                             wechat.Mass{All: true}.Validate(),
-		"text.content":                        wechat.Mass{All: true, Content: wechat.TextMessage{}}.Validate(),
-		"images.media_ids: want":              wechat.Mass{All: true, Content: wechat.MassImages{}}.Validate(),
-		"images.media_ids[0]":                 wechat.Mass{All: true, Content: wechat.MassImages{MediaIDs: []string{""}}}.Validate(),
-		"images.only_fans_can_comment":        wechat.Mass{All: true, Content: wechat.MassImages{MediaIDs: []string{"a"}, OnlyFansComment: true}}.Validate(),
-		"mpvideo.media_id":                    wechat.Mass{All: true, Content: wechat.MassVideo{}}.Validate(),
-		"mpvideo.title":                       wechat.Mass{All: true, Content: wechat.MassVideo{MediaID: "a", Title: "b"}}.Validate(),
-		"touser, towxname: want one":          wechat.MassPreview{Content: text}.Validate(),
-		"touser, towxname: want one of":       wechat.MassPreview{To: "o", WeChatID: "w", Content: text}.Validate(),
-		"msgtype: missing":                    wechat.MassPreview{To: "o"}.Validate(),
-		"image: a preview shows one picture,": wechat.MassPreview{To: "o", Content: wechat.MassImages{MediaIDs: []string{"a"}}}.Validate(),
-		"msg_id, url":                         wechat.MassDeletion{}.Validate(),
-		"msg_id: negative":                    wechat.MassDeletion{MsgID: -1}.Validate(),
-		"article_idx":                         wechat.MassDeletion{URL: "https://h.example.com", Article: 1}.Validate(),
-		"url: want":                           wechat.MassDeletion{URL: "h"}.Validate(),
+		"filter, touser":                      send(wechat.Mass{Content: text}),
+		"filter, touser: want one":            send(wechat.Mass{All: true, Tag: 1, Content: text}),
+		"filter.tag_id":                       send(wechat.Mass{Tag: -1, Content: text}),
+		"touser: want 2":                      send(wechat.Mass{OpenIDs: two[:1], Content: text}),
+		"touser: want 2 to 10000":             send(wechat.Mass{OpenIDs: make([]wechat.OpenID, 10_001), Content: text}),
+		"touser[1]":                           send(wechat.Mass{OpenIDs: []wechat.OpenID{"o1", ""}, Content: text}),
+		"clientmsgid":                         send(wechat.Mass{All: true, Content: text, Key: "a b"}),
+		"msgtype":                             send(wechat.Mass{All: true}),
+		"text.content":                        send(wechat.Mass{All: true, Content: wechat.TextMessage{}}),
+		"images.media_ids: want":              send(wechat.Mass{All: true, Content: wechat.MassImages{}}),
+		"images.media_ids[0]":                 send(wechat.Mass{All: true, Content: wechat.MassImages{MediaIDs: []string{""}}}),
+		"images.only_fans_can_comment":        send(wechat.Mass{All: true, Content: wechat.MassImages{MediaIDs: []string{"a"}, FollowersOnly: true}}),
+		"mpvideo.media_id":                    send(wechat.Mass{All: true, Content: wechat.MassVideo{}}),
+		"mpvideo.title":                       send(wechat.Mass{All: true, Content: wechat.MassVideo{MediaID: "a", Title: "b"}}),
+		"touser, towxname: want one":          s.PreviewMass(ctx, wechat.MassPreview{Content: text}),
+		"touser, towxname: want one of":       s.PreviewMass(ctx, wechat.MassPreview{To: "o", WeChatID: "w", Content: text}),
+		"msgtype: missing":                    s.PreviewMass(ctx, wechat.MassPreview{To: "o"}),
+		"image: a preview shows one picture,": s.PreviewMass(ctx, wechat.MassPreview{To: "o", Content: wechat.MassImages{MediaIDs: []string{"a"}}}),
+		"msg_id, url":                         s.DeleteMass(ctx, wechat.MassDeletion{}),
+		"msg_id: negative":                    s.DeleteMass(ctx, wechat.MassDeletion{MsgID: -1}),
+		"article_idx":                         s.DeleteMass(ctx, wechat.MassDeletion{URL: "https://h.example.com", Article: 1}),
+		"url: want":                           s.DeleteMass(ctx, wechat.MassDeletion{URL: "h"}),
 	} {
 		require.Equal(t, hospital.Invalid, hospital.KindOf(err), field)
 		require.ErrorContains(t, err, field)
 	}
-	require.NoError(t, wechat.Mass{OpenIDs: two, Content: wechat.MassVideo{MediaID: "a", Title: "b"}, Key: "closed-1124"}.Validate())
-	require.Error(t, wechat.Mass{All: true, Content: wechat.TextMessage{Content: strings.Repeat("a", 2049)}}.Validate())
+	require.Error(t, send(wechat.Mass{All: true, Content: wechat.TextMessage{Content: strings.Repeat("a", 2049)}}))
+	require.Empty(t, s.sent, "nothing was sent")
 }

@@ -30,10 +30,10 @@ type NewMaterial struct {
 	Title, Introduction string
 }
 
-// Validate checks all but the content. It returns Invalid with code bad_media,
+// validate checks all but the content. It returns Invalid with code bad_media,
 // and the detail names the field as the platform does: "description.title".
-func (m NewMaterial) Validate() error {
-	if err := m.Upload.Validate(); err != nil {
+func (m NewMaterial) validate() error {
+	if err := m.Upload.validate(); err != nil {
 		return err
 	}
 	video := m.Kind == VideoMedia
@@ -59,7 +59,7 @@ type AddedMaterial struct {
 // look with [Client.ListMaterials], for an account may keep only so many.
 // API: POST /cgi-bin/material/add_material.
 func (c *Client) AddMaterial(ctx context.Context, m NewMaterial) (AddedMaterial, error) {
-	if err := m.Validate(); err != nil {
+	if err := m.validate(); err != nil {
 		return AddedMaterial{}, err
 	}
 	var fields []string

@@ -66,9 +66,9 @@ type Upload struct {
 	Content io.Reader
 }
 
-// Validate checks all but the content. It returns Invalid with code bad_media,
+// validate checks all but the content. It returns Invalid with code bad_media,
 // and the detail names the field as the platform does: "type", "media".
-func (u Upload) Validate() error {
+func (u Upload) validate() error {
 	switch {
 	case u.Kind.most() == 0:
 		return badMedia("type: want image, voice, video or thumb")
@@ -176,7 +176,7 @@ type Media struct {
 // nobody knows; send it again.
 // API: POST /cgi-bin/media/upload.
 func (c *Client) UploadMedia(ctx context.Context, u Upload) (Media, error) {
-	if err := u.Validate(); err != nil {
+	if err := u.validate(); err != nil {
 		return Media{}, err
 	}
 	body, err := u.newForm(ctx, u.Kind.most())
@@ -237,7 +237,7 @@ func (c *Client) FetchMedia(ctx context.Context, id string) (FetchedMedia, error
 // API: POST /cgi-bin/media/uploadimg.
 func (c *Client) UploadImage(ctx context.Context, u Upload) (address string, err error) {
 	u.Kind = ImageMedia
-	if err := u.Validate(); err != nil {
+	if err := u.validate(); err != nil {
 		return "", err
 	}
 	body, err := u.newForm(ctx, maxBodyImage)

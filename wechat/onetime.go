@@ -45,8 +45,8 @@ func badOneTime(detail string) error {
 	return invalid("wechat.OneTime", "bad_one_time", detail)
 }
 
-// Validate returns Invalid with code bad_one_time; the detail names the field.
-func (a OneTimeAsk) Validate() error {
+// validate returns Invalid with code bad_one_time; the detail names the field.
+func (a OneTimeAsk) validate() error {
 	switch {
 	case a.Template == "":
 		return badOneTime("template_id: missing")
@@ -64,7 +64,7 @@ func (a OneTimeAsk) Validate() error {
 // with code bad_one_time.
 // API: GET https://mp.weixin.qq.com/mp/subscribemsg.
 func (c *Client) OneTimeLink(a OneTimeAsk) (string, error) {
-	if err := a.Validate(); err != nil {
+	if err := a.validate(); err != nil {
 		return "", err
 	}
 	link := c.mpURL + "/mp/subscribemsg?action=get_confirm&appid=" + url.QueryEscape(c.appID) +
@@ -90,9 +90,9 @@ type OneTimeMessage struct {
 	MiniProgram *MiniProgram
 }
 
-// Validate returns Invalid with code bad_one_time; the detail names the field
+// validate returns Invalid with code bad_one_time; the detail names the field
 // and never its value.
-func (m OneTimeMessage) Validate() error {
+func (m OneTimeMessage) validate() error {
 	title, content := utf8.RuneCountInString(m.Title), utf8.RuneCountInString(m.Content)
 	switch {
 	case m.To == "":
@@ -123,7 +123,7 @@ func (m OneTimeMessage) Validate() error {
 // the message may be on its way.
 // API: POST /cgi-bin/message/template/subscribe — developers.weixin.qq.com/doc/service/api/notify/subscribe/api_templatesubscribe.html.
 func (c *Client) SendOneTime(ctx context.Context, m OneTimeMessage) error {
-	if err := m.Validate(); err != nil {
+	if err := m.validate(); err != nil {
 		return err
 	}
 	type content struct {

@@ -31,9 +31,9 @@ type QRCode struct {
 	Life time.Duration
 }
 
-// Validate returns Invalid with code bad_qrcode, and the detail names the field
+// validate returns Invalid with code bad_qrcode, and the detail names the field
 // as the platform does: "action_info.scene.scene_str".
-func (q QRCode) Validate() error {
+func (q QRCode) validate() error {
 	bad := func(detail string) error { return invalid("wechat.QRCode", "bad_qrcode", detail) }
 	most := int64(maxSceneID)
 	if q.Life == 0 {
@@ -77,7 +77,7 @@ type QRTicket struct {
 // does nothing.
 // API: POST /cgi-bin/qrcode/create.
 func (c *Client) CreateQRCode(ctx context.Context, q QRCode) (QRTicket, error) {
-	if err := q.Validate(); err != nil {
+	if err := q.validate(); err != nil {
 		return QRTicket{}, err
 	}
 	var body struct {

@@ -353,7 +353,7 @@ func TestNoFieldOfASendCanBeMisspelled(t *testing.T) {
 			return s.PreviewMass(ctx, wechat.MassPreview{WeChatID: f.WeChatID(), Content: wechat.ImageMessage{MediaID: picture}})
 		}},
 		{"articles to all", "/cgi-bin/message/mass/sendall", mass(wechat.Mass{All: true, Content: wechat.MPNewsMessage{MediaID: box}, Reprint: true, Key: "mass-01"})},
-		{"pictures to a list", "/cgi-bin/message/mass/send", mass(wechat.Mass{OpenIDs: []wechat.OpenID{to, openID(other)}, Content: wechat.MassImages{MediaIDs: []string{picture}, Recommend: "看", Comments: true, OnlyFansComment: true}})},
+		{"pictures to a list", "/cgi-bin/message/mass/send", mass(wechat.Mass{OpenIDs: []wechat.OpenID{to, openID(other)}, Content: wechat.MassImages{MediaIDs: []string{picture}, Recommend: "看", Comments: true, FollowersOnly: true}})},
 		{"a film to a list", "/cgi-bin/message/mass/send", mass(wechat.Mass{OpenIDs: []wechat.OpenID{to, openID(other)}, Content: wechat.MassVideo{MediaID: film, Title: "a", Description: "b"}})},
 		{"a film made ready", "/cgi-bin/media/uploadvideo", func() (err error) {
 			ready, err = s.UploadMassVideo(ctx, wechat.MassVideo{MediaID: film, Title: "a", Description: "b"})

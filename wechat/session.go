@@ -25,8 +25,8 @@ type AgentSession struct {
 	Since   time.Time `json:"-"`
 }
 
-// Validate returns Invalid with code bad_session; the detail names the field.
-func (s AgentSession) Validate() error {
+// validate returns Invalid with code bad_session; the detail names the field.
+func (s AgentSession) validate() error {
 	if !agentAccount(s.Account) {
 		return badSession("kf_account: want " + agentAccountForm)
 	}
@@ -55,7 +55,7 @@ func (c *Client) CloseSession(ctx context.Context, s AgentSession) error {
 }
 
 func (c *Client) changeSession(ctx context.Context, ask call, s AgentSession) error {
-	if err := s.Validate(); err != nil {
+	if err := s.validate(); err != nil {
 		return err
 	}
 	ask.changes, ask.personal, ask.body = true, []string{string(s.OpenID)}, s
@@ -164,8 +164,8 @@ type RecordQuery struct {
 	Limit int
 }
 
-// Validate returns Invalid with code bad_session; the detail names the field.
-func (q RecordQuery) Validate() error {
+// validate returns Invalid with code bad_session; the detail names the field.
+func (q RecordQuery) validate() error {
 	switch {
 	case q.From.IsZero(), q.From.Unix() <= 0:
 		return badSession("starttime: missing")
@@ -191,7 +191,7 @@ type RecordPage struct {
 // Invalid with code bad_session.
 // API: POST /customservice/msgrecord/getmsglist — developers.weixin.qq.com/doc/service/api/customer/message/api_getmsglist.
 func (c *Client) ListRecords(ctx context.Context, q RecordQuery) (RecordPage, error) {
-	if err := q.Validate(); err != nil {
+	if err := q.validate(); err != nil {
 		return RecordPage{}, err
 	}
 	if q.Limit == 0 {

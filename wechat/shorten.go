@@ -22,9 +22,9 @@ type Long struct {
 	Life time.Duration // 1 s to 30 days, in whole seconds
 }
 
-// Validate returns Invalid with code bad_short_key, and the detail names the
+// validate returns Invalid with code bad_short_key, and the detail names the
 // field as the platform does.
-func (l Long) Validate() error {
+func (l Long) validate() error {
 	switch {
 	case l.Data == "" || len(l.Data) > maxLongData:
 		return invalid("wechat.Long", "bad_short_key", "long_data: want 1 to 4096 bytes")
@@ -39,7 +39,7 @@ func (l Long) Validate() error {
 // anything is sent.
 // API: POST /cgi-bin/shorten/gen.
 func (c *Client) Shorten(ctx context.Context, l Long) (key string, err error) {
-	if err := l.Validate(); err != nil {
+	if err := l.validate(); err != nil {
 		return "", err
 	}
 	body := struct {

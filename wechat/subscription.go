@@ -87,9 +87,9 @@ func badSubscription(detail string) error {
 	return invalid("wechat.Subscription", "bad_subscription", detail)
 }
 
-// Validate returns Invalid with code bad_subscription; the detail names the
+// validate returns Invalid with code bad_subscription; the detail names the
 // field.
-func (q PublicTemplateQuery) Validate() error {
+func (q PublicTemplateQuery) validate() error {
 	switch {
 	case len(q.Categories) == 0:
 		return badSubscription("ids: missing")
@@ -101,9 +101,9 @@ func (q PublicTemplateQuery) Validate() error {
 	return nil
 }
 
-// Validate returns Invalid with code bad_subscription; the detail names the
+// validate returns Invalid with code bad_subscription; the detail names the
 // field.
-func (n NewSubscription) Validate() error {
+func (n NewSubscription) validate() error {
 	switch {
 	case n.PublicTemplate <= 0:
 		return badSubscription("tid: missing")
@@ -143,7 +143,7 @@ func (c *Client) ListCategories(ctx context.Context) ([]Category, error) {
 // with code bad_subscription.
 // API: GET /wxaapi/newtmpl/getpubtemplatetitles.
 func (c *Client) ListPublicTemplates(ctx context.Context, q PublicTemplateQuery) (PublicTemplatePage, error) {
-	if err := q.Validate(); err != nil {
+	if err := q.validate(); err != nil {
 		return PublicTemplatePage{}, err
 	}
 	if q.Limit == 0 {
@@ -219,7 +219,7 @@ func (c *Client) ListKeywords(ctx context.Context, publicTemplate int64) ([]Keyw
 // API: POST /wxaapi/newtmpl/addtemplate — developers.weixin.qq.com/doc/service/api/notify/notify/api_addwxanewtemplate;
 // developers.weixin.qq.com/community/develop/doc/00020ca6a5c3c85f6ba99d98c51800.
 func (c *Client) AddSubscription(ctx context.Context, n NewSubscription) (id string, err error) {
-	if err := n.Validate(); err != nil {
+	if err := n.validate(); err != nil {
 		return "", err
 	}
 	form := url.Values{"tid": {strconv.FormatInt(n.PublicTemplate, 10)}}

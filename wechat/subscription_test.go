@@ -67,14 +67,22 @@ func TestThePublicLibraryRefusesWithItsReason(t *testing.T) {
 	require.Equal(t, "200019", code(err))
 	_, err = s.ListKeywords(ctx, 7)
 	require.Equal(t, "200014", code(err))
+	find := func(q wechat.PublicTemplateQuery) error {
+		_, err := s.ListPublicTemplates(ctx, q)
+		return err
+	}
+	add := func(n wechat.NewSubscription) error {
+		_, err := s.AddSubscription(ctx, n)
+		return err
+	}
 	for field, err := range map[string]error{
-		"ids":        wechat.PublicTemplateQuery{}.Validate(),
-		"start":      wechat.PublicTemplateQuery{Categories: []int64{1}, Start: -1}.Validate(),
-		"limit":      wechat.PublicTemplateQuery{Categories: []int64{1}, Limit: 31}.Validate(),
-		"tid":        wechat.NewSubscription{Keywords: []int{1, 2}}.Validate(),
-		"kidList":    wechat.NewSubscription{PublicTemplate: 1, Keywords: []int{1}}.Validate(),
-		"kidList[1]": wechat.NewSubscription{PublicTemplate: 1, Keywords: []int{1, 1}}.Validate(),
-		"sceneDesc":  wechat.NewSubscription{PublicTemplate: 1, Keywords: []int{1, 2}, Scene: strings.Repeat("字", 16)}.Validate(),
+		"ids":        find(wechat.PublicTemplateQuery{}),
+		"start":      find(wechat.PublicTemplateQuery{Categories: []int64{1}, Start: -1}),
+		"limit":      find(wechat.PublicTemplateQuery{Categories: []int64{1}, Limit: 31}),
+		"tid":        add(wechat.NewSubscription{Keywords: []int{1, 2}}),
+		"kidList":    add(wechat.NewSubscription{PublicTemplate: 1, Keywords: []int{1}}),
+		"kidList[1]": add(wechat.NewSubscription{PublicTemplate: 1, Keywords: []int{1, 1}}),
+		"sceneDesc":  add(wechat.NewSubscription{PublicTemplate: 1, Keywords: []int{1, 2}, Scene: strings.Repeat("字", 16)}),
 	} {
 		require.ErrorIs(t, err, &hospital.Error{Kind: hospital.Invalid, Code: "bad_subscription"}, field)
 		require.ErrorContains(t, err, field)

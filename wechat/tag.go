@@ -24,9 +24,9 @@ type Tag struct {
 	Count int // followers who bear it; [Client.ListTags] alone tells
 }
 
-// Validate checks id and name for a change. It returns Invalid with code bad_tag,
+// validate checks id and name for a change. It returns Invalid with code bad_tag,
 // and the detail names the field as the platform does: "tag.name".
-func (t Tag) Validate() error {
+func (t Tag) validate() error {
 	if t.ID < 3 {
 		return badTag("tag.id: want 3 or more, for the others are the platform's own")
 	}
@@ -97,7 +97,7 @@ func (c *Client) ListTags(ctx context.Context) ([]Tag, error) {
 // RenameTag gives a tag another name. It may be repeated when the answer was lost.
 // API: POST /cgi-bin/tags/update.
 func (c *Client) RenameTag(ctx context.Context, t Tag) error {
-	if err := t.Validate(); err != nil {
+	if err := t.validate(); err != nil {
 		return err
 	}
 	_, err := c.do(ctx, call{op: "wechat.RenameTag", path: "/cgi-bin/tags/update", body: tagBody{wireTag{t.ID, t.Name}}, changes: true, idempotent: true})
@@ -108,7 +108,7 @@ func (c *Client) RenameTag(ctx context.Context, t Tag) error {
 // 100,000 has code 45057: take it from them first.
 // API: POST /cgi-bin/tags/delete.
 func (c *Client) DeleteTag(ctx context.Context, id int64) error {
-	if err := (Tag{ID: id, Name: "-"}).Validate(); err != nil {
+	if err := (Tag{ID: id, Name: "-"}).validate(); err != nil {
 		return err
 	}
 	_, err := c.do(ctx, call{op: "wechat.DeleteTag", path: "/cgi-bin/tags/delete", body: tagBody{wireTag{ID: id}}, changes: true})
@@ -121,9 +121,9 @@ type Tagging struct {
 	Users []OpenID `json:"openid_list"`
 }
 
-// Validate returns Invalid with code bad_tag or bad_users, and the detail names
+// validate returns Invalid with code bad_tag or bad_users, and the detail names
 // the field as the platform does and never an openid.
-func (t Tagging) Validate() error {
+func (t Tagging) validate() error {
 	if t.Tag < 1 {
 		return badTag("tagid: missing")
 	}
@@ -144,7 +144,7 @@ func (c *Client) UntagUsers(ctx context.Context, t Tagging) error {
 }
 
 func (c *Client) retag(ctx context.Context, op, path string, t Tagging) error {
-	if err := t.Validate(); err != nil {
+	if err := t.validate(); err != nil {
 		return err
 	}
 	_, err := c.do(ctx, call{op: op, path: path, body: t, changes: true, idempotent: true, personal: texts(t.Users)})

@@ -48,8 +48,8 @@ func badTemplate(detail string) error {
 	return invalid("wechat.Template", "bad_template", detail)
 }
 
-// Validate returns Invalid with code bad_template; the detail names the field.
-func (n NewTemplate) Validate() error {
+// validate returns Invalid with code bad_template; the detail names the field.
+func (n NewTemplate) validate() error {
 	if err := required(badTemplate, "template_id_short", n.Number); err != nil {
 		return err
 	}
@@ -64,8 +64,8 @@ func (n NewTemplate) Validate() error {
 	return nil
 }
 
-// Validate returns Invalid with code bad_template; the detail names the field.
-func (i IndustryChoice) Validate() error {
+// validate returns Invalid with code bad_template; the detail names the field.
+func (i IndustryChoice) validate() error {
 	switch {
 	case i.Primary < 1 || i.Primary > industries:
 		return badTemplate("industry_id1: want 1 to 41")
@@ -84,7 +84,7 @@ func (i IndustryChoice) Validate() error {
 // repeated.
 // API: POST /cgi-bin/template/api_add_template — developers.weixin.qq.com/doc/service/api/notify/template/api_addtemplate.
 func (c *Client) AddTemplate(ctx context.Context, n NewTemplate) (id string, err error) {
-	if err := n.Validate(); err != nil {
+	if err := n.validate(); err != nil {
 		return "", err
 	}
 	ask := call{op: "wechat.AddTemplate", path: "/cgi-bin/template/api_add_template", changes: true, body: n}
@@ -142,7 +142,7 @@ func (c *Client) DeleteTemplate(ctx context.Context, id string) error {
 // returns Invalid, with code bad_template or 43100 when the month is not over.
 // API: POST /cgi-bin/template/api_set_industry — developers.weixin.qq.com/doc/service/api/notify/template/api_setindustry.
 func (c *Client) ChooseIndustries(ctx context.Context, i IndustryChoice) error {
-	if err := i.Validate(); err != nil {
+	if err := i.validate(); err != nil {
 		return err
 	}
 	_, err := c.do(ctx, call{

@@ -79,13 +79,18 @@ func TestIndustriesOpenTheirTemplatesOnceAMonth(t *testing.T) {
 func TestTemplatesAreCheckedBeforeTheyAreAskedFor(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("字", 21)
+	s, ctx := newSender(t), t.Context()
+	add := func(n wechat.NewTemplate) error {
+		_, err := s.AddTemplate(ctx, n)
+		return err
+	}
 	for field, err := range map[string]error{
-		"template_id_short":            wechat.NewTemplate{Keywords: []string{"a"}}.Validate(),
-		"keyword_name_list[1]":         wechat.NewTemplate{Number: "1", Keywords: []string{"a", long}}.Validate(),
-		"keyword_name_list: want":      wechat.NewTemplate{Number: "1", Keywords: make([]string, 11)}.Validate(),
-		"industry_id1":                 wechat.IndustryChoice{Secondary: 1}.Validate(),
-		"industry_id2: want":           wechat.IndustryChoice{Primary: 1, Secondary: 42}.Validate(),
-		"industry_id2: the same":       wechat.IndustryChoice{Primary: 1, Secondary: 1}.Validate(),
+		"template_id_short":            add(wechat.NewTemplate{Keywords: []string{"a"}}),
+		"keyword_name_list[1]":         add(wechat.NewTemplate{Number: "1", Keywords: []string{"a", long}}),
+		"keyword_name_list: want":      add(wechat.NewTemplate{Number: "1", Keywords: make([]string, 11)}),
+		"industry_id1":                 s.ChooseIndustries(ctx, wechat.IndustryChoice{Secondary: 1}),
+		"industry_id2: want":           s.ChooseIndustries(ctx, wechat.IndustryChoice{Primary: 1, Secondary: 42}),
+		"industry_id2: the same":       s.ChooseIndustries(ctx, wechat.IndustryChoice{Primary: 1, Secondary: 1}),
 		"Colors: only":                 wechat.Notice{Kind: wechat.SubscriptionNotice, To: "o", Template: "T", Data: map[string]string{"thing1": "a"}, Colors: map[string]string{"thing1": "#000000"}}.Validate(),
 		"Colors.thing1: want #RRGGBB":  wechat.Notice{Kind: wechat.TemplateMessage, To: "o", Template: "T", Data: map[string]string{"thing1": "a"}, Colors: map[string]string{"thing1": "red"}}.Validate(),
 		"Colors.thing2: want #RRGGBB ": wechat.Notice{Kind: wechat.TemplateMessage, To: "o", Template: "T", Data: map[string]string{"thing1": "a"}, Colors: map[string]string{"thing2": "#000000"}}.Validate(),

@@ -157,8 +157,8 @@ type Remark struct {
 	Name   string `json:"remark"`
 }
 
-// Validate returns Invalid with code bad_remark, and the detail names the field.
-func (r Remark) Validate() error {
+// validate returns Invalid with code bad_remark, and the detail names the field.
+func (r Remark) validate() error {
 	switch {
 	case r.OpenID == "":
 		return invalid("wechat.Remark", "bad_remark", "openid: missing")
@@ -171,7 +171,7 @@ func (r Remark) Validate() error {
 // RemarkUser names a follower. It may be repeated when the answer was lost.
 // API: POST /cgi-bin/user/info/updateremark.
 func (c *Client) RemarkUser(ctx context.Context, r Remark) error {
-	if err := r.Validate(); err != nil {
+	if err := r.validate(); err != nil {
 		return err
 	}
 	_, err := c.do(ctx, call{
