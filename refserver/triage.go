@@ -27,6 +27,9 @@ const (
 	mostShare    = 99  // percent: an advice is never certain
 	maxAdvised   = 3   // departments
 	maxWhy       = 4   // reasons for one
+	maxSigns     = 3   // red flags told of on one page
+	maxSaid      = 5   // of the phrases that raised them
+	leastSaid    = 2   // characters of such a phrase: 头 alone says nothing
 )
 
 func (s *Server) openTriage(ctx context.Context) error {
@@ -388,8 +391,18 @@ func retell(post bool, q url.Values) page.Retold {
 
 func emergencyOf(f page.Figure, all []triage.Emergency, retold page.Retold) page.TriageEmergency {
 	view := page.TriageEmergency{Figure: f, Call120: all[0].Level == triage.Call120, Gentle: all[0].Gentle, Retold: retold}
-	for _, e := range all {
-		view.Alarms = append(view.Alarms, page.Alarm{Name: e.Name, Advice: e.Advice, Action: e.Action, Hotline: e.Hotline})
+	var said []string
+	for i, e := range all {
+		if i < maxSigns {
+			view.Alarms = append(view.Alarms, page.Alarm{Notice: e.Notice, Advice: e.Advice, Action: e.Action, Hotline: e.Hotline})
+		}
+		said = append(said, e.Phrases...)
+	}
+	for _, phrase := range said {
+		longer := func(other string) bool { return other != phrase && strings.Contains(other, phrase) }
+		if utf8.RuneCountInString(phrase) >= leastSaid && !slices.ContainsFunc(said, longer) && !slices.Contains(view.Said, phrase) && len(view.Said) < maxSaid {
+			view.Said = append(view.Said, phrase)
+		}
 	}
 	return view
 }

@@ -132,6 +132,10 @@ func TestAnAlarmComesBeforeAnyDepartment(t *testing.T) {
 	require.Contains(t, alarm.body, "请立即拨打 120")
 	require.Contains(t, alarm.body, `href="tel:120"`)
 	require.NotContains(t, alarm.body, "心病科")
+	danger := document(t, alarm).Find("main").Text()
+	require.Contains(t, danger, "胸口压着痛或憋闷，同时出冷汗", "the signs")
+	require.Contains(t, danger, "您提到：“冷汗”、“胸口压榨样疼”", "in the patient's words")
+	require.NotRegexp(t, "疑似|心肌梗死|心梗", danger, "a suspicion is for staff")
 	retold := url.Values{"seen": {"1"}}
 	document(t, alarm).Find("form input[type=hidden]").Each(func(_ int, s *goquery.Selection) {
 		retold.Add(s.AttrOr("name", ""), s.AttrOr("value", ""))
@@ -141,7 +145,7 @@ func TestAnAlarmComesBeforeAnyDepartment(t *testing.T) {
 	gentle := p.get("/triage/result?sex=f&age=adult&s=" + ticked(t, "MIND", "自杀念头"))
 	require.Contains(t, gentle.body, "您不是一个人")
 	require.Contains(t, gentle.body, `href="tel:12356"`)
-	require.NotContains(t, document(t, gentle).Find("main").Text(), "您的情况可能危险")
+	require.NotContains(t, document(t, gentle).Find("main").Text(), "可能有危险")
 
 	told := p.post("/triage/result", url.Values{"text": {"去年昏迷叫不醒过一次"}})
 	ask := document(t, told).Find("section a.em")

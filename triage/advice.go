@@ -37,10 +37,12 @@ func (a *Advice) Level() Level {
 	return a.Emergencies[0].Level
 }
 
-// Emergency (急症) is a red flag that was met.
+// Emergency (急症) is a red flag that was met. A patient is told of Notice, never
+// of Name: that is a suspicion for staff, and a complaint is no diagnosis.
 type Emergency struct {
 	ID      string
-	Name    string
+	Name    string // as staff call it: 疑似心肌梗死
+	Notice  string // the signs in everyday words: 胸口压着痛，同时出冷汗; "" if the set has none
 	Level   Level
 	Advice  string
 	Action  string

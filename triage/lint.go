@@ -3,6 +3,7 @@ package triage
 import (
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // Lint returns what loads but deserves a look: parts without symptoms for
@@ -175,6 +176,13 @@ func (l *linter) questions() {
 
 func (l *linter) flags() {
 	for _, f := range l.set.flags {
+		disease, suspected := strings.CutPrefix(f.name, "疑似")
+		switch {
+		case f.notice == "":
+			l.report(f.file, f.line, "red flag %s has no notice: what shall the patient read?", f.id)
+		case strings.Contains(f.notice, "疑似"), suspected && strings.Contains(f.notice, disease):
+			l.report(f.file, f.line, "red flag %s: the notice names a disease, not signs", f.id)
+		}
 		for _, p := range f.patterns {
 			if p.maxDays > 0 && p.minDays > p.maxDays {
 				l.report(f.file, f.line, "red flag %s: the lower age lies above the upper", f.id)

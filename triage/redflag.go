@@ -25,7 +25,8 @@ const (
 
 // flag is a red flag: patterns of which any raises the alarm.
 type flag struct {
-	id, name string
+	id, name string // name is what staff call it
+	notice   string // the signs as the patient is told of them: no disease
 	level    Level
 	patterns []pattern
 	advice   string // what to do, in one sentence
@@ -182,9 +183,10 @@ func (s *Set) markFindings() {
 }
 
 func (s *Set) redFlag(e entry, a *alarms, named map[string][]string) flag {
-	f := e.r.fields(e.node, "id", "name", "level", "when", "advice", "action", "hotline", "gentle", "sources", "ask")
+	f := e.r.fields(e.node, "id", "name", "notice", "level", "when", "advice", "action", "hotline", "gentle", "sources", "ask")
 	x := flag{
 		id: e.name, name: e.r.must(e.node, f["name"], "name"),
+		notice: e.r.text(f["notice"]),
 		level:  Level(e.r.oneOf(f["level"], "", string(Call120), string(EmergencyDepartment))),
 		advice: e.r.must(e.node, f["advice"], "advice"), action: e.r.must(e.node, f["action"], "action"),
 		hotline: e.r.text(f["hotline"]), gentle: e.r.flag(f["gentle"]), ask: e.r.must(e.node, f["ask"], "ask"),
@@ -261,5 +263,5 @@ func (s *Set) Flag(id string) (Emergency, bool) {
 
 // emergency is the flag as the phrases raised it.
 func (f *flag) emergency(phrases []string) Emergency {
-	return Emergency{f.id, f.name, f.level, f.advice, f.action, f.hotline, f.gentle, phrases, f.sources}
+	return Emergency{f.id, f.name, f.notice, f.level, f.advice, f.action, f.hotline, f.gentle, phrases, f.sources}
 }

@@ -7,11 +7,13 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"testing/fstest"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
 
@@ -79,6 +81,29 @@ func TestHistoryAndHypothesesLowerAnAlarmToAQuestion(t *testing.T) {
 		require.NotEmpty(t, a.Checks[0].Ask, text)
 		require.Equal(t, triage.Call120, a.Checks[0].IfYes.Level, text)
 	}
+}
+
+// TestNoNoticeNamesADisease: a patient reads signs. What staff call them, 疑似…,
+// would be a diagnosis made by a machine.
+func TestNoNoticeNamesADisease(t *testing.T) {
+	t.Parallel()
+	var file struct {
+		Flags []struct{ ID, Notice, Advice, Ask string }
+	}
+	data, err := fs.ReadFile(triage.Shipped(), "redflags.json")
+	require.NoError(t, err)
+	require.NoError(t, json.Unmarshal(data, &file))
+	require.NotEmpty(t, file.Flags)
+	disease := regexp.MustCompile(`疑似|诊断|排除|梗死|心梗|卒中|中风|脑梗|休克|衰竭|综合征|夹层|栓塞|癌|瘤|炎|疝|套叠|梗阻|子痫|早剥|宫外孕|青光眼|脱离|扭转|脱水|中毒|热射病|酮症|高渗|低血糖|脓毒|急症|危象|缺血|癫痫|惊厥|紫癜|病`)
+	for _, f := range file.Flags {
+		require.NotEmpty(t, f.Notice, f.ID)
+		require.Less(t, utf8.RuneCountInString(f.Notice), 50, f.ID)
+		require.NotRegexp(t, disease, f.Notice, f.ID)
+		require.NotRegexp(t, `疑似|诊断|排除`, f.Advice+f.Ask, f.ID)
+	}
+	heart := advise(t, load(t), triage.Complaint{Text: "胸口压榨样疼，大汗"}).Emergencies[0]
+	require.Equal(t, "疑似心肌梗死", heart.Name, "for staff")
+	require.Contains(t, heart.Notice, "出冷汗")
 }
 
 func TestASuicideRiskIsGentleAndCarriesTheHotline(t *testing.T) {
@@ -345,10 +370,17 @@ func TestLintNamesWhatDeservesALook(t *testing.T) {
 	rules := func(list ...string) map[string]string {
 		return map[string]string{"rules.json": `{"kind":"rules","rules":[` + strings.Join(list, ",") + `]}`}
 	}
+	flagged := func(notice string) map[string]string {
+		return map[string]string{"redflags.json": `{"kind":"redflags","flags":[{"id":"a","name":"疑似心肌梗死",` + notice +
+			`"level":"call_120","when":[{"all":[["心口像压着石头"]]}],"advice":"x","action":"x","sources":["x"],"ask":"x"}]}`}
+	}
 	for name, c := range map[string]struct {
 		files map[string]string
 		want  string
 	}{
+		"a flag without notice":  {flagged(""), "red flag a has no notice"},
+		"a notice with a name":   {flagged(`"notice":"心肌梗死的样子",`), "red flag a: the notice names a disease"},
+		"a notice that suspects": {flagged(`"notice":"疑似中风",`), "red flag a: the notice names a disease"},
 		"a pregnant man":         {rules(rule("a", "500", `{"sex":"M","traits":["pregnant"]}`, "GI")), "rule a can never fire: the sexes"},
 		"ages the wrong way":     {rules(rule("a", "500", `{"min_age_months":90,"max_age_months":10}`, "GI")), "rule a can never fire: a lower bound"},
 		"a conflict":             {rules(rule("a", "500", `{"symptoms_any":["膝盖疼"]}`, "GI"), rule("b", "500", `{"symptoms_any":["膝盖疼"]}`, "ENT")), "put different departments first at one priority"},

@@ -59,7 +59,7 @@ func show(out io.Writer, a *triage.Advice) error {
 	w := newPrinter(out)
 	w.say("knowledge %s", a.Set)
 	for _, e := range a.Emergencies {
-		w.say("EMERGENCY %s %s %s: %s → %s %s %s", e.Level, e.ID, e.Name, e.Advice, e.Action, e.Hotline, strings.Join(e.Phrases, "、"))
+		w.say("EMERGENCY %s %s %s (%s): %s → %s %s %s", e.Level, e.ID, e.Name, e.Notice, e.Advice, e.Action, e.Hotline, strings.Join(e.Phrases, "、"))
 	}
 	for _, c := range a.Checks {
 		w.say("ask %s: %s (%s)", c.ID, c.Ask, c.Phrase)

@@ -169,9 +169,9 @@ func fixtures() []Fixture {
 	})
 	add("triage-result-asked", TriageResult{Unsure: true, FollowUp: FollowUp{"头晕是哪一种？", []FollowOption{{"dizzy.0", "天旋地转"}, {"dizzy.1", "昏沉"}}}, Advice: append(advice[1:2:2], Advice{Name: "急诊科", Emergency: true}), Retold: retold})
 	add("triage-result-none", TriageResult{Nothing: true, Unsure: true, Retold: said})
-	chest := Alarm{"胸痛并向左肩放射", "立即停止活动，坐下或半躺，不要自己开车。", "拨打 120", ""}
-	add("triage-emergency", TriageEmergency{Call120: true, Alarms: []Alarm{chest}, Retold: said})
-	add("triage-emergency-go", TriageEmergency{Alarms: []Alarm{{"误服药物", "带上药瓶。", "到急诊", "120"}}, Retold: retold})
+	chest := Alarm{"胸口压着痛，同时出冷汗，或疼到左肩", "立即停止活动，坐下或半躺，不要自己开车。", "拨打 120", ""}
+	add("triage-emergency", TriageEmergency{Call120: true, Alarms: []Alarm{chest}, Said: []string{"胸口压榨样疼", "冷汗"}, Retold: said})
+	add("triage-emergency-go", TriageEmergency{Alarms: []Alarm{{"孩子误服了药", "带上药瓶。", "到急诊", "120"}}, Retold: retold})
 	add("triage-emergency-any", TriageEmergency{Call120: true})
 	add("triage-emergency-gentle", TriageEmergency{Call120: true, Gentle: true, Alarms: []Alarm{{"有伤害自己的想法", "请把药和刀收走，身边留人。", "拨打 12356", "12356"}}, Retold: said})
 	deps := []DepartmentGroup{

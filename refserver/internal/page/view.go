@@ -242,14 +242,15 @@ type TriageEmergency struct {
 	Call120 bool // call an ambulance; otherwise go to the emergency department now
 	Gentle  bool // somebody may be thinking of suicide: no drama
 	Alarms  []Alarm
-	Retold  Retold // with field seen, to see the departments nevertheless
+	Said    []string // what in the complaint raised them
+	Retold  Retold   // with field seen, to see the departments nevertheless
 }
 
 func (TriageEmergency) file() string { return "triage_emergency" }
 
-// Alarm is one red flag that was raised.
+// Alarm is one red flag that was raised: signs, never a disease.
 type Alarm struct {
-	Name    string // 胸痛并向左肩放射
+	Notice  string // 胸口压着痛，并向左肩放射; "" when the knowledge has no words for it
 	Advice  string // what to do until help is there
 	Action  string // the nearest action
 	Hotline string // "12356", "" for none
