@@ -12,35 +12,21 @@ import (
 // API: POST /cityservice/sendchannelmsg, business_id "固定值150".
 const assistantBusiness = 150
 
-// VisitStatus is the kind of a message of 微信就医助手: 1501001 and its like. The
-// account's console lists them; the third and fourth digits are the family.
+// VisitStatus is the kind of a message of 微信就医助手: 1501001 and its like, as the
+// account's console lists them. Its first five digits are the family: 15010 门诊,
+// 15020 住院, 15030 体检, 15040 线上问诊, 15050 诊后提醒. The messages of one order decide
+// how its page is headed: all of one family, with 诊后提醒 or without, make it
+// 本次门诊流程 and so on, anything else 本次就医流程.
+// Source: developers.weixin.qq.com/doc/service/guide/product/medicalassistant.html.
 type VisitStatus int
 
 // VisitBooked is 预约挂号成功通知, the one status with a published structure.
 const VisitBooked VisitStatus = 1501001
 
-// VisitFamily is what a visit is. The messages of one order decide how its page
-// is headed: all of one family, with aftercare or without, make it 本次门诊流程
-// and so on, anything else 本次就医流程.
-// Source: developers.weixin.qq.com/doc/service/guide/product/medicalassistant.html.
-type VisitFamily int
-
-// The families. The zero VisitFamily is none.
-const (
-	Outpatient VisitFamily = iota + 1 // 15010xx 门诊
-	Inpatient                         // 15020xx 住院
-	CheckUp                           // 15030xx 体检
-	Online                            // 15040xx 线上问诊
-	Aftercare                         // 15050xx 诊后提醒
-)
-
-// Family returns the family of the status, 0 for a number outside of all.
-func (s VisitStatus) Family() VisitFamily {
-	family := VisitFamily(s/1000 - 1500)
-	if family < Outpatient || family > Aftercare || s%1000 >= 100 {
-		return 0
-	}
-	return family
+// known reports whether the status is of one of the families.
+func (s VisitStatus) known() bool {
+	family := s / 1000
+	return family >= 1501 && family <= 1505 && s%1000 < 100
 }
 
 // VisitPage is where a tap leads: to a page, or to a mini program.
@@ -92,7 +78,7 @@ func (m VisitMessage) validate() error {
 	switch {
 	case m.To == "":
 		return badVisit("open_id: missing")
-	case m.Status.Family() == 0:
+	case !m.Status.known():
 		return badVisit("status: want 15010xx, 15020xx, 15030xx, 15040xx or 15050xx")
 	case m.Order == "":
 		return badVisit("order_id: missing")

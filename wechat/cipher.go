@@ -69,12 +69,11 @@ func (c *Cipher) Seal(message []byte) string {
 	if _, err := rand.Read(random[:]); err != nil {
 		panic("wechat.Cipher.Seal: crypto/rand never fails: " + err.Error())
 	}
-	return c.SealWith(random, message)
+	return c.seal(random, message)
 }
 
-// SealWith is Seal with random bytes of the caller's choice, to reproduce a
-// published example. Everybody else calls Seal.
-func (c *Cipher) SealWith(random [16]byte, message []byte) string {
+// seal is Seal with the random bytes given.
+func (c *Cipher) seal(random [16]byte, message []byte) string {
 	size := frameHeader + len(message) + len(c.appID)
 	pad := frameBlock - size%frameBlock
 	frame := make([]byte, 0, size+pad)

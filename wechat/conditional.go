@@ -1,6 +1,7 @@
 package wechat
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"strconv"
@@ -34,18 +35,16 @@ type ConditionalMenu struct {
 	ID   string // menuid, the platform's
 }
 
-// Validate checks the menu and its rule. It returns Invalid with code bad_menu,
-// and the detail names the field: "matchrule.tag_id".
-func (m ConditionalMenu) Validate() error {
+func (r MatchRule) validate() error {
 	switch {
-	case m.Rule == MatchRule{}:
+	case r == MatchRule{}:
 		return badMenu("matchrule: empty")
-	case m.Rule.Tag < 0:
+	case r.Tag < 0:
 		return badMenu("matchrule.tag_id: negative")
-	case m.Rule.Platform < 0 || m.Rule.Platform > PlatformOther:
+	case r.Platform < 0 || r.Platform > PlatformOther:
 		return badMenu("matchrule.client_platform_type: want 1 to 3")
 	}
-	return m.Menu.Validate()
+	return nil
 }
 
 // wireRule writes both numbers as texts, as the samples of the page do.
@@ -54,23 +53,23 @@ type wireRule struct {
 	Platform string `json:"client_platform_type,omitempty"`
 }
 
-// AddConditionalMenu adds a menu for some followers and returns its menuid. There
-// must be one for everybody. It returns Invalid with code bad_menu before anything
+// AddConditionalMenu adds a menu for the followers whom the rule fits and returns
+// its menuid. There must be one for everybody, see [Client.PublishMenu]. It returns Invalid with code bad_menu before anything
 // is sent. Indeterminate: [Client.Menus] tells whether it is there.
 // API: POST /cgi-bin/menu/addconditional.
-func (c *Client) AddConditionalMenu(ctx context.Context, m ConditionalMenu) (id string, err error) {
-	if err := m.Validate(); err != nil {
+func (c *Client) AddConditionalMenu(ctx context.Context, menu Menu, rule MatchRule) (id string, err error) {
+	if err := cmp.Or(rule.validate(), menu.Validate()); err != nil {
 		return "", err
 	}
 	body := struct {
 		Menu
 		Rule wireRule `json:"matchrule"`
-	}{Menu: m.Menu}
-	if m.Rule.Tag != 0 {
-		body.Rule.Tag = strconv.FormatInt(m.Rule.Tag, 10)
+	}{Menu: menu}
+	if rule.Tag != 0 {
+		body.Rule.Tag = strconv.FormatInt(rule.Tag, 10)
 	}
-	if m.Rule.Platform != 0 {
-		body.Rule.Platform = strconv.Itoa(int(m.Rule.Platform))
+	if rule.Platform != 0 {
+		body.Rule.Platform = strconv.Itoa(int(rule.Platform))
 	}
 	ask := call{op: "wechat.AddConditionalMenu", path: "/cgi-bin/menu/addconditional", body: body, changes: true}
 	answer, err := c.do(ctx, ask)

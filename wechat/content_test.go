@@ -206,7 +206,7 @@ func TestMaterialIsAddedListedAndDeleted(t *testing.T) {
 	count, err := client.CountMaterials(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, wechat.MaterialCount{Videos: 1, Images: 1, News: 1}, count)
-	list, err := client.ListMaterials(t.Context(), wechat.ImageMedia, wechat.Page{Count: 20})
+	list, err := client.ListMaterials(t.Context(), wechat.ImageMedia, wechat.Page{})
 	require.NoError(t, err)
 	require.Equal(t, 1, list.Total)
 	require.Equal(t, image.ID, list.Entries[0].ID)
@@ -223,7 +223,7 @@ func TestMaterialIsAddedListedAndDeleted(t *testing.T) {
 	require.NoError(t, client.DeleteMaterial(t.Context(), image.ID))
 	_, err = client.FetchMaterial(t.Context(), image.ID)
 	require.ErrorIs(t, err, &hospital.Error{Kind: hospital.Invalid, Code: "40007"})
-	address, err := client.UploadImage(t.Context(), upload("", testPNG))
+	address, err := client.UploadImage(t.Context(), "map.png", strings.NewReader(testPNG))
 	require.NoError(t, err)
 	require.Contains(t, address, "http")
 }
@@ -255,12 +255,12 @@ func TestADraftIsWrittenChangedAndPublished(t *testing.T) {
 	changed := article
 	changed.Title, changed.Comments, changed.FollowersOnly = "膏方节", false, false
 	require.NoError(t, client.UpdateDraft(t.Context(), wechat.DraftChange{ID: id, Index: 0, Article: changed}))
-	list, err := client.ListDrafts(t.Context(), wechat.ContentQuery{Page: wechat.Page{Count: 20}})
+	list, err := client.ListDrafts(t.Context(), wechat.ContentQuery{})
 	require.NoError(t, err)
 	require.Equal(t, 1, list.Total)
 	require.Equal(t, id, list.Entries[0].ID)
 	require.Equal(t, []wechat.DraftArticle{changed, pictures}, list.Entries[0].Articles)
-	list, err = client.ListDrafts(t.Context(), wechat.ContentQuery{Page: wechat.Page{Count: 20}, Bare: true})
+	list, err = client.ListDrafts(t.Context(), wechat.ContentQuery{Bare: true})
 	require.NoError(t, err)
 	require.Empty(t, list.Entries[0].Articles[0].Content)
 	n, err := client.CountDrafts(t.Context())
@@ -372,9 +372,9 @@ func TestWhatThePlatformWouldRefuseIsNotSent(t *testing.T) {
 		}
 	}
 	menu := wechat.Menu{Buttons: []wechat.Button{{Name: "a", Type: "click", Key: "k"}}}
-	conditional := func(m wechat.ConditionalMenu) func() error {
+	conditional := func(menu wechat.Menu, rule wechat.MatchRule) func() error {
 		return func() error {
-			_, err := client.AddConditionalMenu(t.Context(), m)
+			_, err := client.AddConditionalMenu(t.Context(), menu, rule)
 			return err
 		}
 	}
@@ -409,10 +409,12 @@ func TestWhatThePlatformWouldRefuseIsNotSent(t *testing.T) {
 		"a film's title of 31 characters":   {material(func(m *wechat.NewMaterial) { m.Title = long(31) }), "bad_media", "description.title"},
 		"an introduction of 301 characters": {material(func(m *wechat.NewMaterial) { m.Introduction = long(301) }), "bad_media", "description.introduction"},
 		"an image with a title":             {material(func(m *wechat.NewMaterial) { m.Kind = wechat.ImageMedia }), "bad_media", "description"},
-		"an image for an article of 1 MB":   {func() error { return second(client.UploadImage(t.Context(), upload("", strings.Repeat("a", 1<<20)))) }, "bad_media", "media"},
-		"no media id":                       {func() error { return second(client.FetchMedia(t.Context(), "")) }, "bad_media", "media_id"},
-		"no id of a material":               {func() error { return second(client.FetchMaterial(t.Context(), "")) }, "bad_media", "media_id"},
-		"no id of a material to delete":     {func() error { return client.DeleteMaterial(t.Context(), "") }, "bad_media", "media_id"},
+		"an image for an article of 1 MB": {func() error {
+			return second(client.UploadImage(t.Context(), "map.png", strings.NewReader(strings.Repeat("a", 1<<20))))
+		}, "bad_media", "media"},
+		"no media id":                   {func() error { return second(client.FetchMedia(t.Context(), "")) }, "bad_media", "media_id"},
+		"no id of a material":           {func() error { return second(client.FetchMaterial(t.Context(), "")) }, "bad_media", "media_id"},
+		"no id of a material to delete": {func() error { return client.DeleteMaterial(t.Context(), "") }, "bad_media", "media_id"},
 		"a page of 21": {func() error {
 			return second(client.ListMaterials(t.Context(), wechat.ImageMedia, wechat.Page{Count: 21}))
 		}, "bad_page", "count"},
@@ -452,20 +454,24 @@ func TestWhatThePlatformWouldRefuseIsNotSent(t *testing.T) {
 		"the minus first article": {func() error {
 			return client.DeletePublished(t.Context(), wechat.PublishedArticle{ArticleID: "a", Index: -1})
 		}, "bad_article", "index"},
-		"a list of no drafts":          {func() error { return second(client.ListDrafts(t.Context(), wechat.ContentQuery{})) }, "bad_page", "count"},
-		"a list of no publications":    {func() error { return second(client.ListPublished(t.Context(), wechat.ContentQuery{})) }, "bad_page", "count"},
+		"a list of 21 drafts": {func() error {
+			return second(client.ListDrafts(t.Context(), wechat.ContentQuery{Page: wechat.Page{Count: 21}}))
+		}, "bad_page", "count"},
+		"a list of 21 publications": {func() error {
+			return second(client.ListPublished(t.Context(), wechat.ContentQuery{Page: wechat.Page{Count: 21}}))
+		}, "bad_page", "count"},
 		"nobody":                       {func() error { return second(client.FindUsers(t.Context(), nil)) }, "bad_users", "user_list"},
 		"101 users":                    {func() error { return second(client.FindUsers(t.Context(), full(101))) }, "bad_users", "user_list"},
 		"an empty openid":              {func() error { return second(client.FindUsers(t.Context(), ids(1))) }, "bad_users", "user_list[0]"},
-		"a remark of 30 bytes":         {func() error { return client.RemarkUser(t.Context(), wechat.Remark{OpenID: testOpenID, Name: long(10)}) }, "bad_remark", "remark"},
-		"a remark for nobody":          {func() error { return client.RemarkUser(t.Context(), wechat.Remark{Name: "a"}) }, "bad_remark", "openid"},
+		"a remark of 30 bytes":         {func() error { return client.RemarkUser(t.Context(), testOpenID, long(10)) }, "bad_remark", "remark"},
+		"a remark for nobody":          {func() error { return client.RemarkUser(t.Context(), "", "a") }, "bad_remark", "openid"},
 		"a tag without a name":         {func() error { return second(client.CreateTag(t.Context(), "")) }, "bad_tag", "tag.name"},
 		"a tag's name of 31 bytes":     {func() error { return second(client.CreateTag(t.Context(), long(10)+"a")) }, "bad_tag", "tag.name"},
-		"the platform's own tag":       {func() error { return client.RenameTag(t.Context(), wechat.Tag{ID: 2, Name: "a"}) }, "bad_tag", "tag.id"},
-		"a tag renamed to nothing":     {func() error { return client.RenameTag(t.Context(), wechat.Tag{ID: 100}) }, "bad_tag", "tag.name"},
+		"the platform's own tag":       {func() error { return client.RenameTag(t.Context(), 2, "a") }, "bad_tag", "tag.id"},
+		"a tag renamed to nothing":     {func() error { return client.RenameTag(t.Context(), 100, "") }, "bad_tag", "tag.name"},
 		"the platform's own tag to go": {func() error { return client.DeleteTag(t.Context(), 0) }, "bad_tag", "tag.id"},
-		"no tag":                       {func() error { return client.TagUsers(t.Context(), wechat.Tagging{Users: full(1)}) }, "bad_tag", "tagid"},
-		"51 followers":                 {func() error { return client.UntagUsers(t.Context(), wechat.Tagging{Tag: 100, Users: full(51)}) }, "bad_users", "openid_list"},
+		"no tag":                       {func() error { return client.TagUsers(t.Context(), 0, full(1)) }, "bad_tag", "tagid"},
+		"51 followers":                 {func() error { return client.UntagUsers(t.Context(), 100, full(51)) }, "bad_users", "openid_list"},
 		"the tags of nobody":           {func() error { return second(client.TagsOf(t.Context(), "")) }, "bad_users", "openid"},
 		"21 barred":                    {func() error { return client.BarUsers(t.Context(), full(21)) }, "bad_users", "openid_list"},
 		"nobody let in again":          {func() error { return client.UnbarUsers(t.Context(), nil) }, "bad_users", "openid_list"},
@@ -477,16 +483,16 @@ func TestWhatThePlatformWouldRefuseIsNotSent(t *testing.T) {
 		"a code of 31 days":            {code(wechat.QRCode{Scene: "a", Life: 31 * 24 * time.Hour}), "bad_qrcode", "expire_seconds"},
 		"a code of half a second":      {code(wechat.QRCode{Scene: "a", Life: time.Second / 2}), "bad_qrcode", "expire_seconds"},
 		"no ticket":                    {func() error { return second(client.FetchQRCode(t.Context(), "")) }, "bad_qrcode", "ticket"},
-		"a menu for everybody":         {conditional(wechat.ConditionalMenu{Menu: menu}), "bad_menu", "matchrule"},
-		"a menu for a fourth platform": {conditional(wechat.ConditionalMenu{Menu: menu, Rule: wechat.MatchRule{Platform: 4}}), "bad_menu", "matchrule.client_platform_type"},
-		"a menu for a tag below 0":     {conditional(wechat.ConditionalMenu{Menu: menu, Rule: wechat.MatchRule{Tag: -1}}), "bad_menu", "matchrule.tag_id"},
-		"a menu without a button":      {conditional(wechat.ConditionalMenu{Rule: wechat.MatchRule{Tag: 1}}), "bad_menu", "button"},
+		"a menu for everybody":         {conditional(menu, wechat.MatchRule{}), "bad_menu", "matchrule"},
+		"a menu for a fourth platform": {conditional(menu, wechat.MatchRule{Platform: 4}), "bad_menu", "matchrule.client_platform_type"},
+		"a menu for a tag below 0":     {conditional(menu, wechat.MatchRule{Tag: -1}), "bad_menu", "matchrule.tag_id"},
+		"a menu without a button":      {conditional(wechat.Menu{}, wechat.MatchRule{Tag: 1}), "bad_menu", "button"},
 		"no menu to delete":            {func() error { return client.DeleteConditionalMenu(t.Context(), "") }, "bad_menu", "menuid"},
 		"nobody's menu":                {func() error { return second(client.MatchMenu(t.Context(), "")) }, "bad_menu", "user_id"},
 		"a text of 4097 bytes": {func() error {
-			return second(client.Shorten(t.Context(), wechat.Long{Data: strings.Repeat("a", 4097), Life: time.Hour}))
+			return second(client.Shorten(t.Context(), strings.Repeat("a", 4097), time.Hour))
 		}, "bad_short_key", "long_data"},
-		"a key for good":                {func() error { return second(client.Shorten(t.Context(), wechat.Long{Data: "a"})) }, "bad_short_key", "expire_seconds"},
+		"a key for good":                {func() error { return second(client.Shorten(t.Context(), "a", 0)) }, "bad_short_key", "expire_seconds"},
 		"no key":                        {func() error { return second(client.Lengthen(t.Context(), "")) }, "bad_short_key", "short_key"},
 		"no code of a mini program":     {func() error { return second(client.FinishMiniLogin(t.Context(), "")) }, "bad_code", "js_code"},
 		"a path with its host":          {func() error { return second(client.FindQuota(t.Context(), "https://api.weixin.qq.com/cgi-bin/token")) }, "bad_path", "cgi_path"},
@@ -526,9 +532,11 @@ func TestAnswersThatLackWhatMattersAreNotBelieved(t *testing.T) {
 		"an upload without an instant": {`{"media_id":"m","created_at":"x"}`, func(c *wechat.Client) error {
 			return second(c.UploadMedia(t.Context(), upload(wechat.ImageMedia, testPNG)))
 		}, "created_at"},
-		"a film without an address":   {`{}`, func(c *wechat.Client) error { return second(c.FetchMedia(t.Context(), "m")) }, "video_url"},
-		"a film at a script":          {`{"video_url":"javascript:1"}`, func(c *wechat.Client) error { return second(c.FetchMedia(t.Context(), "m")) }, "video_url"},
-		"an image without an address": {`{}`, func(c *wechat.Client) error { return second(c.UploadImage(t.Context(), upload("", testPNG))) }, "url"},
+		"a film without an address": {`{}`, func(c *wechat.Client) error { return second(c.FetchMedia(t.Context(), "m")) }, "video_url"},
+		"a film at a script":        {`{"video_url":"javascript:1"}`, func(c *wechat.Client) error { return second(c.FetchMedia(t.Context(), "m")) }, "video_url"},
+		"an image without an address": {`{}`, func(c *wechat.Client) error {
+			return second(c.UploadImage(t.Context(), "map.png", strings.NewReader(testPNG)))
+		}, "url"},
 		"a material without an id": {`{}`, func(c *wechat.Client) error {
 			return second(c.AddMaterial(t.Context(), wechat.NewMaterial{Upload: upload(wechat.ImageMedia, testPNG)}))
 		}, "media_id"},
@@ -561,7 +569,7 @@ func TestAnswersThatLackWhatMattersAreNotBelieved(t *testing.T) {
 		"a code without content":         {`{"ticket":"t"}`, func(c *wechat.Client) error { return second(c.CreateQRCode(t.Context(), qr)) }, "url"},
 		"a code without an end":          {`{"ticket":"t","url":"http://a"}`, func(c *wechat.Client) error { return second(c.CreateQRCode(t.Context(), qr)) }, "expire_seconds"},
 		"no short key": {`{}`, func(c *wechat.Client) error {
-			return second(c.Shorten(t.Context(), wechat.Long{Data: "a", Life: time.Hour}))
+			return second(c.Shorten(t.Context(), "a", time.Hour))
 		}, "short_key"},
 		"no long text":              {`{}`, func(c *wechat.Client) error { return second(c.Lengthen(t.Context(), "k")) }, "long_data"},
 		"a login without a key":     {`{"openid":"o"}`, func(c *wechat.Client) error { return second(c.FinishMiniLogin(t.Context(), "c")) }, "openid or session_key"},
@@ -571,7 +579,7 @@ func TestAnswersThatLackWhatMattersAreNotBelieved(t *testing.T) {
 		"an address that is none":   {`{"dns":[{"ip":"x"}]}`, func(c *wechat.Client) error { return second(c.CheckCallback(t.Context(), wechat.CallbackCheck{})) }, "dns or ping"},
 		"a list without an address": {`{"ip_list":[]}`, func(c *wechat.Client) error { return second(c.APIIPs(t.Context())) }, "ip_list"},
 		"a menu without an id": {`{}`, func(c *wechat.Client) error {
-			return second(c.AddConditionalMenu(t.Context(), wechat.ConditionalMenu{Menu: testMenu(), Rule: wechat.MatchRule{Tag: 100}}))
+			return second(c.AddConditionalMenu(t.Context(), testMenu(), wechat.MatchRule{Tag: 100}))
 		}, "menuid"},
 		"a menu without buttons":    {`{}`, func(c *wechat.Client) error { return second(c.MatchMenu(t.Context(), testOpenID)) }, "button"},
 		"a shown menu that is none": {`{}`, func(c *wechat.Client) error { return second(c.ShownMenu(t.Context())) }, "is_menu_open"},

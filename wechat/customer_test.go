@@ -208,7 +208,7 @@ func TestTheDeskTakesTurns(t *testing.T) {
 	require.NoError(t, s.UpdateAgent(ctx, wechat.AgentProfile{Account: wang, Name: "王护士"}))
 	require.NoError(t, s.UploadAgentPicture(ctx, wang, strings.NewReader(aThumb)))
 	require.Equal(t, "40005", code(s.UploadAgentPicture(ctx, wang, strings.NewReader(aPicture))))
-	require.Equal(t, "65402", code(s.CreateSession(ctx, wechat.AgentSession{Account: wang, OpenID: openID(f)})), "the seat is empty")
+	require.Equal(t, "65402", code(s.CreateSession(ctx, wang, openID(f))), "the seat is empty")
 
 	invite := wechat.AgentInvitation{Account: wang, WeChatID: "nurse_wang"}
 	require.NoError(t, s.InviteAgent(ctx, invite))
@@ -232,13 +232,12 @@ func TestTheDeskTakesTurns(t *testing.T) {
 	waiting, err := s.ListWaiting(ctx)
 	require.NoError(t, err)
 	require.Equal(t, wechat.Waiting{Count: 1, Users: []wechat.WaitingUser{{OpenID: openID(f), Since: begun}}}, waiting)
-	talk := wechat.AgentSession{Account: wang, OpenID: openID(f)}
-	require.Equal(t, "65415", code(s.CreateSession(ctx, talk)), "she is not at the desk")
+	require.Equal(t, "65415", code(s.CreateSession(ctx, wang, openID(f))), "she is not at the desk")
 	require.NoError(t, s.Attend(wang, true))
 	require.NoError(t, s.Attend(li, true))
-	require.NoError(t, s.CreateSession(ctx, talk))
-	require.NoError(t, s.CreateSession(ctx, talk), "again is as well")
-	require.Equal(t, "65414", code(s.CreateSession(ctx, wechat.AgentSession{Account: li, OpenID: openID(f)})))
+	require.NoError(t, s.CreateSession(ctx, wang, openID(f)))
+	require.NoError(t, s.CreateSession(ctx, wang, openID(f)), "again is as well")
+	require.Equal(t, "65414", code(s.CreateSession(ctx, li, openID(f))))
 	s.settle()
 	require.Equal(t, wechat.SessionCreated{Account: wang}, s.latest())
 	online, err := s.ListOnlineAgents(ctx)
@@ -274,14 +273,14 @@ func TestTheDeskTakesTurns(t *testing.T) {
 	}
 	require.Equal(t, []string{"我想改期", "改到周几？", "已改到周五。"}, texts)
 
-	require.NoError(t, s.CloseSession(ctx, talk))
-	require.Equal(t, "65413", code(s.CloseSession(ctx, talk)))
+	require.NoError(t, s.CloseSession(ctx, wang, openID(f)))
+	require.Equal(t, "65413", code(s.CloseSession(ctx, wang, openID(f))))
 	s.settle()
 	require.Equal(t, wechat.SessionClosed{Account: wang}, s.latest())
 	found, err = s.FindSession(ctx, openID(f))
 	require.NoError(t, err)
 	require.Empty(t, found.Account)
-	require.NoError(t, s.CreateSession(ctx, talk))
+	require.NoError(t, s.CreateSession(ctx, wang, openID(f)))
 	require.NoError(t, s.DeleteAgent(ctx, wang))
 	s.settle()
 	require.Equal(t, wechat.SessionClosed{Account: wang}, s.latest(), "who is gone talks to nobody")
@@ -301,7 +300,7 @@ func TestTheDeskIsAskedInItsForm(t *testing.T) {
 		"nickname":         s.AddAgent(ctx, wechat.AgentProfile{Account: "a@h", Name: strings.Repeat("字", 17)}),
 		"kf_account: want": s.InviteAgent(ctx, wechat.AgentInvitation{WeChatID: "a"}),
 		"invite_wx":        s.InviteAgent(ctx, wechat.AgentInvitation{Account: "a@h"}),
-		"openid":           s.CreateSession(ctx, wechat.AgentSession{Account: "a@h"}),
+		"openid":           s.CreateSession(ctx, "a@h", ""),
 		"starttime":        records(wechat.RecordQuery{To: at}),
 		"endtime: not":     records(wechat.RecordQuery{From: at, To: at}),
 		"endtime: more":    records(wechat.RecordQuery{From: at, To: at.Add(25 * time.Hour)}),

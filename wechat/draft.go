@@ -268,7 +268,8 @@ type ContentEntry struct {
 	UpdatedAt time.Time
 }
 
-// ContentList is a page of such entries. Total counts the whole list.
+// ContentList is a page of drafts or of publications. Total counts the whole
+// list.
 type ContentList struct {
 	Total   int
 	Entries []ContentEntry
@@ -282,13 +283,14 @@ func (c *Client) ListDrafts(ctx context.Context, q ContentQuery) (ContentList, e
 }
 
 func (c *Client) listContent(ctx context.Context, op, path string, q ContentQuery) (ContentList, error) {
-	if err := q.validate(op); err != nil {
+	page, err := q.check(op)
+	if err != nil {
 		return ContentList{}, err
 	}
 	body := struct {
 		Page
 		Bare int `json:"no_content"`
-	}{Page: q.Page}
+	}{Page: page}
 	if q.Bare {
 		body.Bare = 1
 	}

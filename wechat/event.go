@@ -76,9 +76,7 @@ type ArticleURL struct {
 // Published is what became of a publication: PUBLISHJOBFINISH.
 type Published struct {
 	PublishID string
-	// Status is 0 for a success, 2 for an originality check and 4 for an audit
-	// that was not passed, 3 for another failure.
-	Status    int
+	Status    PublishStatus
 	ArticleID string
 	Articles  []ArticleURL
 	Failed    []int // fail_idx: the articles that were refused, from 1
@@ -332,7 +330,7 @@ func (r *reader) mass() MassSent {
 
 func (r *reader) published() Published {
 	at := r.below("PublishEventInfo")
-	p := Published{PublishID: r.textBelow(at, "publish_id"), Status: r.number(at, "publish_status"), ArticleID: r.textBelow(at, "article_id")}
+	p := Published{PublishID: r.textBelow(at, "publish_id"), Status: PublishStatus(r.number(at, "publish_status")), ArticleID: r.textBelow(at, "article_id")}
 	if p.PublishID == "" {
 		r.err = malformed("bad_field", "publish_id")
 		return p

@@ -26,11 +26,11 @@ func ExampleClient_RemarkUser() {
 	client, follower, _, stop := exampleClient()
 	defer stop()
 	id := wechat.OpenID(follower.OpenID())
-	fmt.Println(client.RemarkUser(context.Background(), wechat.Remark{OpenID: id, Name: "三病区志愿者"}))
-	fmt.Println(client.RemarkUser(context.Background(), wechat.Remark{OpenID: id, Name: strings.Repeat("长", 10)}))
+	fmt.Println(client.RemarkUser(context.Background(), id, "三病区志愿者"))
+	fmt.Println(client.RemarkUser(context.Background(), id, strings.Repeat("长", 10)))
 	// Output:
 	// <nil>
-	// wechat.Remark: invalid [bad_remark]: remark: want less than 30 bytes
+	// wechat.RemarkUser: invalid [bad_remark]: remark: want less than 30 bytes
 }
 
 func ExampleClient_CreateTag() {
@@ -51,7 +51,7 @@ func tagged() (client *wechat.Client, tag wechat.Tag, user wechat.OpenID, stop f
 	user = wechat.OpenID(follower.OpenID())
 	tag, err := client.CreateTag(context.Background(), "孕产")
 	if err == nil {
-		err = client.TagUsers(context.Background(), wechat.Tagging{Tag: tag.ID, Users: []wechat.OpenID{user}})
+		err = client.TagUsers(context.Background(), tag.ID, []wechat.OpenID{user})
 	}
 	if err != nil {
 		panic(err)
@@ -70,8 +70,7 @@ func ExampleClient_ListTags() {
 func ExampleClient_RenameTag() {
 	client, tag, _, stop := tagged()
 	defer stop()
-	tag.Name = "产科"
-	fmt.Println(client.RenameTag(context.Background(), tag))
+	fmt.Println(client.RenameTag(context.Background(), tag.ID, "产科"))
 	// Output: <nil>
 }
 
@@ -105,7 +104,7 @@ func ExampleClient_ListTagged() {
 func ExampleClient_UntagUsers() {
 	client, tag, user, stop := tagged()
 	defer stop()
-	fmt.Println(client.UntagUsers(context.Background(), wechat.Tagging{Tag: tag.ID, Users: []wechat.OpenID{user}}))
+	fmt.Println(client.UntagUsers(context.Background(), tag.ID, []wechat.OpenID{user}))
 	// Output: <nil>
 }
 
@@ -173,13 +172,13 @@ func ExampleClient_FetchQRCode() {
 func ExampleClient_Lengthen() {
 	client, _, _, stop := exampleClient()
 	defer stop()
-	key, err := client.Shorten(context.Background(), wechat.Long{Data: "https://h.example.com/way?to=ward-3", Life: time.Hour})
+	key, err := client.Shorten(context.Background(), "https://h.example.com/way?to=ward-3", time.Hour)
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
 	long, err := client.Lengthen(context.Background(), key)
-	fmt.Println(long.Data, err)
+	fmt.Println(long.Text, err)
 	// Output: https://h.example.com/way?to=ward-3 <nil>
 }
 
@@ -191,7 +190,7 @@ func menus() (client *wechat.Client, user wechat.OpenID, apple string, stop func
 	}
 	err := client.PublishMenu(context.Background(), button("挂号"))
 	if err == nil {
-		apple, err = client.AddConditionalMenu(context.Background(), wechat.ConditionalMenu{Menu: button("苹果"), Rule: wechat.MatchRule{Platform: wechat.PlatformIOS}})
+		apple, err = client.AddConditionalMenu(context.Background(), button("苹果"), wechat.MatchRule{Platform: wechat.PlatformIOS})
 	}
 	if err != nil {
 		panic(err)

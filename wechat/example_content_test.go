@@ -58,7 +58,7 @@ func ExampleClient_FetchMedia() {
 func ExampleClient_UploadImage() {
 	client, _, _, stop := exampleClient()
 	defer stop()
-	address, err := client.UploadImage(context.Background(), wechat.Upload{Name: "herb.png", Content: strings.NewReader(examplePNG)})
+	address, err := client.UploadImage(context.Background(), "herb.png", strings.NewReader(examplePNG))
 	fmt.Println(strings.HasPrefix(address, "http"), err) // for <img src> in an article
 	// Output: true <nil>
 }
@@ -80,7 +80,7 @@ func ExampleClient_AddMaterial() {
 	fmt.Println(material.Title, material.Introduction, err)
 	count, err := client.CountMaterials(ctx)
 	fmt.Println(count.Videos, err)
-	list, err := client.ListMaterials(ctx, wechat.VideoMedia, wechat.Page{Count: 20})
+	list, err := client.ListMaterials(ctx, wechat.VideoMedia, wechat.Page{})
 	fmt.Println(list.Total, list.Entries[0].Name, err)
 	fmt.Println(client.DeleteMaterial(ctx, added.ID))
 	// Output:
@@ -127,7 +127,7 @@ func ExampleClient_PublishDraft() {
 	}
 	state, err = client.FindPublication(ctx, id)
 	fmt.Println(state.Status == wechat.PublishDone, len(state.Articles), err)
-	list, err := client.ListPublished(ctx, wechat.ContentQuery{Page: wechat.Page{Count: 20}, Bare: true})
+	list, err := client.ListPublished(ctx, wechat.ContentQuery{Bare: true})
 	fmt.Println(list.Entries[0].Articles[0].Title, err)
 	fmt.Println(client.DeletePublished(ctx, wechat.PublishedArticle{ArticleID: state.ArticleID}))
 	shown, err := client.FetchPublished(ctx, state.ArticleID)
@@ -160,7 +160,7 @@ func ExampleClient_AddDraft() {
 	}
 	articles, err := client.FetchDraft(ctx, id)
 	fmt.Println(articles[0].Title, len(articles[0].ImageIDs), err)
-	list, err := client.ListDrafts(ctx, wechat.ContentQuery{Page: wechat.Page{Count: 20}})
+	list, err := client.ListDrafts(ctx, wechat.ContentQuery{})
 	fmt.Println(list.Total, err)
 	fmt.Println(client.DeleteDraft(ctx, id))
 	_, err = client.AddDraft(ctx, []wechat.DraftArticle{{Title: strings.Repeat("长", 33)}})

@@ -25,7 +25,7 @@ func desk() (client *wechat.Client, user wechat.OpenID, stop func()) {
 		func() error { return p.AnswerInvitation("nurse_wang", true) },
 		func() error { return p.Attend("wang@gh_1", true) },
 		func() error {
-			return client.CreateSession(ctx, wechat.AgentSession{Account: "wang@gh_1", OpenID: user})
+			return client.CreateSession(ctx, "wang@gh_1", user)
 		},
 		func() error { return p.AgentSay("wang@gh_1", chen.OpenID(), "您好") },
 	} {
@@ -102,9 +102,8 @@ func ExampleClient_ListSessions() {
 func ExampleClient_CloseSession() {
 	client, user, stop := desk()
 	defer stop()
-	talk := wechat.AgentSession{Account: "wang@gh_1", OpenID: user}
-	fmt.Println(client.CloseSession(context.Background(), talk))
-	err := client.CloseSession(context.Background(), talk)
+	fmt.Println(client.CloseSession(context.Background(), "wang@gh_1", user))
+	err := client.CloseSession(context.Background(), "wang@gh_1", user)
 	fmt.Println(hospital.KindOf(err), hospital.CodeOf(err)) // the two do not talk
 	// Output:
 	// <nil>

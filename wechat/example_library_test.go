@@ -74,7 +74,7 @@ func ExampleClient_CountMaterials() {
 func ExampleClient_ListMaterials() {
 	l := openShelf()
 	defer l.stop()
-	list, err := l.ListMaterials(context.Background(), wechat.ImageMedia, wechat.Page{Count: 20})
+	list, err := l.ListMaterials(context.Background(), wechat.ImageMedia, wechat.Page{})
 	fmt.Println(list.Total, list.Entries[0].Name, list.Entries[0].ID == l.image, err)
 	// Output: 1 cover.png true <nil>
 }
@@ -116,7 +116,7 @@ func ExampleClient_CountDrafts() {
 func ExampleClient_ListDrafts() {
 	l := openShelf()
 	defer l.stop()
-	list, err := l.ListDrafts(context.Background(), wechat.ContentQuery{Page: wechat.Page{Count: 20}, Bare: true})
+	list, err := l.ListDrafts(context.Background(), wechat.ContentQuery{Bare: true})
 	fmt.Println(list.Total, list.Entries[0].Articles[0].Title, err)
 	// Output: 1 秋冬养生 <nil>
 }
@@ -147,7 +147,7 @@ func ExampleClient_FetchPublished() {
 func ExampleClient_ListPublished() {
 	l := openShelf()
 	defer l.stop()
-	list, err := l.ListPublished(context.Background(), wechat.ContentQuery{Page: wechat.Page{Count: 20}})
+	list, err := l.ListPublished(context.Background(), wechat.ContentQuery{})
 	fmt.Println(list.Total, list.Entries[0].Articles[0].Title, err)
 	// Output: 1 冬病夏治 <nil>
 }
@@ -156,7 +156,7 @@ func ExampleClient_DeletePublished() {
 	l := openShelf()
 	defer l.stop()
 	fmt.Println(l.DeletePublished(context.Background(), wechat.PublishedArticle{ArticleID: l.published.ArticleID}))
-	list, err := l.ListPublished(context.Background(), wechat.ContentQuery{Page: wechat.Page{Count: 20}})
+	list, err := l.ListPublished(context.Background(), wechat.ContentQuery{})
 	fmt.Println(list.Total, err)
 	// Output:
 	// <nil>

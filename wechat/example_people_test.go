@@ -32,7 +32,7 @@ func ExampleClient_FindUsers() {
 	defer stop()
 	ctx := context.Background()
 	id := wechat.OpenID(follower.OpenID())
-	fmt.Println(client.RemarkUser(ctx, wechat.Remark{OpenID: id, Name: "三病区志愿者"}))
+	fmt.Println(client.RemarkUser(ctx, id, "三病区志愿者"))
 	users, err := client.FindUsers(ctx, []wechat.OpenID{id})
 	fmt.Println(users[0].Subscribed, users[0].Remark, err)
 	// Output:
@@ -50,18 +50,16 @@ func ExampleClient_TagUsers() {
 		fmt.Println(err)
 		return
 	}
-	one := wechat.Tagging{Tag: tag.ID, Users: []wechat.OpenID{id}}
-	fmt.Println(client.TagUsers(ctx, one))
+	fmt.Println(client.TagUsers(ctx, tag.ID, []wechat.OpenID{id}))
 	tags, err := client.TagsOf(ctx, id)
 	fmt.Println(tags, err)
 	for one, err := range client.ListTagged(ctx, tag.ID) {
 		fmt.Println(one == id, err)
 	}
-	tag.Name = "产科"
-	fmt.Println(client.RenameTag(ctx, tag))
+	fmt.Println(client.RenameTag(ctx, tag.ID, "产科"))
 	all, err := client.ListTags(ctx)
 	fmt.Println(all, err)
-	fmt.Println(client.UntagUsers(ctx, one), client.DeleteTag(ctx, tag.ID))
+	fmt.Println(client.UntagUsers(ctx, tag.ID, []wechat.OpenID{id}), client.DeleteTag(ctx, tag.ID))
 	// Output:
 	// <nil>
 	// [100] <nil>
@@ -113,10 +111,10 @@ func ExampleClient_Shorten() {
 	client, _, _, stop := exampleClient()
 	defer stop()
 	ctx := context.Background()
-	key, err := client.Shorten(ctx, wechat.Long{Data: "https://h.example.com/way?from=gate&to=ward-3", Life: time.Hour})
+	key, err := client.Shorten(ctx, "https://h.example.com/way?from=gate&to=ward-3", time.Hour)
 	fmt.Println(len(key), err)
 	long, err := client.Lengthen(ctx, key)
-	fmt.Println(long.Data, err)
+	fmt.Println(long.Text, err)
 	// Output:
 	// 15 <nil>
 	// https://h.example.com/way?from=gate&to=ward-3 <nil>
@@ -133,7 +131,7 @@ func ExampleClient_AddConditionalMenu() {
 		fmt.Println(err)
 		return
 	}
-	id, err := client.AddConditionalMenu(ctx, wechat.ConditionalMenu{Menu: button("苹果"), Rule: wechat.MatchRule{Platform: wechat.PlatformIOS}})
+	id, err := client.AddConditionalMenu(ctx, button("苹果"), wechat.MatchRule{Platform: wechat.PlatformIOS})
 	fmt.Println(id != "", err)
 	fmt.Println(follower.Use(wechattest.Android))
 	menu, err := client.MatchMenu(ctx, wechat.OpenID(follower.OpenID()))

@@ -278,9 +278,9 @@ func ExampleClient_CreateSession() {
 			fmt.Println(step)
 		}
 	}
-	talk := wechat.AgentSession{Account: "wang@gh_1", OpenID: wechat.OpenID(chen.OpenID())}
-	fmt.Println(client.CreateSession(ctx, talk))
-	session, err := client.FindSession(ctx, talk.OpenID)
+	user := wechat.OpenID(chen.OpenID())
+	fmt.Println(client.CreateSession(ctx, "wang@gh_1", user))
+	session, err := client.FindSession(ctx, user)
 	fmt.Println(session.Account, err)
 	sessions, err := client.ListSessions(ctx, "wang@gh_1")
 	fmt.Println(len(sessions), err)
@@ -289,7 +289,7 @@ func ExampleClient_CreateSession() {
 	fmt.Println(p.AgentSay("wang@gh_1", chen.OpenID(), "您好"))
 	page, err := client.ListRecords(ctx, wechat.RecordQuery{From: time.Now().Add(-time.Hour), To: time.Now().Add(time.Minute)})
 	fmt.Println(page.Records[0].Ours, page.Records[0].Text, err)
-	fmt.Println(client.CloseSession(ctx, talk))
+	fmt.Println(client.CloseSession(ctx, "wang@gh_1", user))
 	// Output:
 	// <nil>
 	// wang@gh_1 <nil>

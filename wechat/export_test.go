@@ -14,3 +14,6 @@ func NewRecent(keep time.Duration, most int) func(key string, now time.Time, sta
 		return was
 	}
 }
+
+// SealWith is Seal with the random bytes given, to reproduce a published example.
+func (c *Cipher) SealWith(random [16]byte, message []byte) string { return c.seal(random, message) }

@@ -108,7 +108,7 @@ func TestAFollowerGetsFourAMonth(t *testing.T) {
 	}
 	tag, err := s.CreateTag(ctx, "慢病")
 	require.NoError(t, err)
-	require.NoError(t, s.TagUsers(ctx, wechat.Tagging{Tag: tag.ID, Users: []wechat.OpenID{openID(wu)}}))
+	require.NoError(t, s.TagUsers(ctx, tag.ID, []wechat.OpenID{openID(wu)}))
 	require.NoError(t, send("量血压", tag.ID))
 	require.Empty(t, chen.Chat())
 	require.Len(t, wu.Chat(), 1)

@@ -167,23 +167,27 @@ func (c *Client) CountMaterials(ctx context.Context) (MaterialCount, error) {
 	return count, nil
 }
 
-// Page is a part of a list: Count entries, 1 to 20, from Offset on.
+// Page is a part of a list: Count entries from Offset on. Count is at most 20,
+// which is also the default.
 type Page struct {
 	Offset int `json:"offset"`
 	Count  int `json:"count"`
 }
 
-func (p Page) validate(op string) error {
+// check fills the default in. It returns Invalid with code bad_page.
+func (p Page) check(op string) (Page, error) {
 	switch {
 	case p.Offset < 0:
-		return invalid(op, "bad_page", "offset: negative")
-	case p.Count < 1 || p.Count > maxPage:
-		return invalid(op, "bad_page", "count: want 1 to 20")
+		return p, invalid(op, "bad_page", "offset: negative")
+	case p.Count < 0 || p.Count > maxPage:
+		return p, invalid(op, "bad_page", "count: want at most 20")
+	case p.Count == 0:
+		p.Count = maxPage
 	}
-	return nil
+	return p, nil
 }
 
-// MaterialEntry is one line of a list.
+// MaterialEntry is one line of a [MaterialList].
 type MaterialEntry struct {
 	ID        string
 	Name      string // none of news
@@ -192,7 +196,7 @@ type MaterialEntry struct {
 	Articles  []DraftArticle // of news
 }
 
-// MaterialList is a page of such lines. Total counts the whole list.
+// MaterialList is a page of the files that stay. Total counts the whole list.
 type MaterialList struct {
 	Total   int
 	Entries []MaterialEntry
@@ -203,7 +207,8 @@ type MaterialList struct {
 // API: POST /cgi-bin/material/batchget_material.
 func (c *Client) ListMaterials(ctx context.Context, kind MediaKind, page Page) (MaterialList, error) {
 	const op = "wechat.ListMaterials"
-	if err := page.validate(op); err != nil {
+	page, err := page.check(op)
+	if err != nil {
 		return MaterialList{}, err
 	}
 	switch kind {

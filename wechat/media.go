@@ -232,11 +232,12 @@ func (c *Client) FetchMedia(ctx context.Context, id string) (FetchedMedia, error
 }
 
 // UploadImage sends an image, PNG or JPEG and below 1 MB, for the text of
-// articles, and returns its address: the only kind that a draft keeps. The
-// upload's kind is not looked at.
+// articles, and returns its address: the only kind that a draft keeps. name is
+// the file's, as in [Upload]. It returns Invalid with code bad_media before
+// anything is sent.
 // API: POST /cgi-bin/media/uploadimg.
-func (c *Client) UploadImage(ctx context.Context, u Upload) (address string, err error) {
-	u.Kind = ImageMedia
+func (c *Client) UploadImage(ctx context.Context, name string, image io.Reader) (address string, err error) {
+	u := Upload{Kind: ImageMedia, Name: name, Content: image}
 	if err := u.validate(); err != nil {
 		return "", err
 	}

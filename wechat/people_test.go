@@ -63,9 +63,9 @@ func TestFollowersAreTaggedRemarkedAndBarred(t *testing.T) {
 	tag, err := client.CreateTag(t.Context(), "孕产")
 	require.NoError(t, err)
 	require.Equal(t, wechat.Tag{ID: 100, Name: "孕产"}, tag)
-	require.NoError(t, client.TagUsers(t.Context(), wechat.Tagging{Tag: tag.ID, Users: []wechat.OpenID{idOf(a), idOf(b)}}))
-	require.NoError(t, client.UntagUsers(t.Context(), wechat.Tagging{Tag: tag.ID, Users: []wechat.OpenID{idOf(a)}}))
-	require.NoError(t, client.RenameTag(t.Context(), wechat.Tag{ID: tag.ID, Name: "产科"}))
+	require.NoError(t, client.TagUsers(t.Context(), tag.ID, []wechat.OpenID{idOf(a), idOf(b)}))
+	require.NoError(t, client.UntagUsers(t.Context(), tag.ID, []wechat.OpenID{idOf(a)}))
+	require.NoError(t, client.RenameTag(t.Context(), tag.ID, "产科"))
 	tags, err := client.ListTags(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, wechat.Tag{ID: 100, Name: "产科", Count: 1}, tags[1])
@@ -79,7 +79,7 @@ func TestFollowersAreTaggedRemarkedAndBarred(t *testing.T) {
 	}
 	require.Equal(t, []wechat.OpenID{idOf(b)}, tagged)
 
-	require.NoError(t, client.RemarkUser(t.Context(), wechat.Remark{OpenID: idOf(b), Name: "乙床 <3>"}))
+	require.NoError(t, client.RemarkUser(t.Context(), idOf(b), "乙床 <3>"))
 	require.NoError(t, a.Unfollow(t.Context()))
 	users, err := client.FindUsers(t.Context(), []wechat.OpenID{idOf(b), idOf(a)})
 	require.NoError(t, err)
@@ -103,7 +103,7 @@ func TestFollowersAreTaggedRemarkedAndBarred(t *testing.T) {
 	for _, err := range client.ListTagged(t.Context(), tag.ID) {
 		require.Equal(t, "45159", hospital.CodeOf(err))
 	}
-	err = client.TagUsers(t.Context(), wechat.Tagging{Tag: 99, Users: []wechat.OpenID{idOf(b)}})
+	err = client.TagUsers(t.Context(), 99, []wechat.OpenID{idOf(b)})
 	require.Equal(t, "45159", hospital.CodeOf(err))
 	require.NotContains(t, err.Error(), b.OpenID())
 	require.NotContains(t, s.log.String(), b.OpenID())
@@ -149,11 +149,11 @@ func TestAShortKeyStandsForItsText(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, nil)
 	client := s.client(t, nil)
-	key, err := client.Shorten(t.Context(), wechat.Long{Data: "楼层 <&> 3", Life: time.Hour})
+	key, err := client.Shorten(t.Context(), "楼层 <&> 3", time.Hour)
 	require.NoError(t, err)
 	long, err := client.Lengthen(t.Context(), key)
 	require.NoError(t, err)
-	require.Equal(t, "楼层 <&> 3", long.Data)
+	require.Equal(t, "楼层 <&> 3", long.Text)
 	require.True(t, long.Left > 59*time.Minute && long.Left <= time.Hour)
 	require.WithinDuration(t, time.Now(), long.CreatedAt, 10*time.Second)
 	_, err = client.Lengthen(t.Context(), "unknown")
@@ -174,16 +174,16 @@ func TestConditionalMenusAreAddedMatchedAndDeleted(t *testing.T) {
 		Menu: wechat.Menu{Buttons: []wechat.Button{{Name: "产检", Type: "click", Key: "CHECK"}, testMenu().Buttons[0], testMenu().Buttons[1]}},
 		Rule: wechat.MatchRule{Tag: tag.ID, Platform: wechat.PlatformAndroid},
 	}
-	_, err = client.AddConditionalMenu(t.Context(), some)
+	_, err = client.AddConditionalMenu(t.Context(), some.Menu, some.Rule)
 	require.Equal(t, "65303", hospital.CodeOf(err), "there is none for everybody")
 	require.NoError(t, client.PublishMenu(t.Context(), testMenu()))
-	some.ID, err = client.AddConditionalMenu(t.Context(), some)
+	some.ID, err = client.AddConditionalMenu(t.Context(), some.Menu, some.Rule)
 	require.NoError(t, err)
 
 	matched, err := client.MatchMenu(t.Context(), idOf(f))
 	require.NoError(t, err)
 	require.Equal(t, "预约挂号", matched.Buttons[0].Name)
-	require.NoError(t, client.TagUsers(t.Context(), wechat.Tagging{Tag: tag.ID, Users: []wechat.OpenID{idOf(f)}}))
+	require.NoError(t, client.TagUsers(t.Context(), tag.ID, []wechat.OpenID{idOf(f)}))
 	matched, err = client.MatchMenu(t.Context(), idOf(f))
 	require.NoError(t, err)
 	require.Equal(t, "产检", matched.Buttons[0].Name)
@@ -205,7 +205,7 @@ func TestConditionalMenusAreAddedMatchedAndDeleted(t *testing.T) {
 
 	require.NoError(t, client.DeleteConditionalMenu(t.Context(), some.ID))
 	require.Equal(t, "65301", hospital.CodeOf(client.DeleteConditionalMenu(t.Context(), some.ID)))
-	_, err = client.AddConditionalMenu(t.Context(), some)
+	_, err = client.AddConditionalMenu(t.Context(), some.Menu, some.Rule)
 	require.NoError(t, err)
 	require.NoError(t, client.DeleteMenu(t.Context()))
 	_, _, err = client.Menus(t.Context())
@@ -221,7 +221,7 @@ func TestQuotasRefusalsAndTheCallbackAreLookedInto(t *testing.T) {
 	})
 	client := s.client(t, nil)
 	f := s.follower(t, "陈素心")
-	remark := func() error { return client.RemarkUser(t.Context(), wechat.Remark{OpenID: idOf(f), Name: "甲"}) }
+	remark := func() error { return client.RemarkUser(t.Context(), idOf(f), "甲") }
 	require.NoError(t, remark())
 	quota, err := client.FindQuota(t.Context(), users)
 	require.NoError(t, err)
@@ -241,7 +241,7 @@ func TestQuotasRefusalsAndTheCallbackAreLookedInto(t *testing.T) {
 		require.NoError(t, remark())
 	}
 
-	err = client.RemarkUser(t.Context(), wechat.Remark{OpenID: testOpenID, Name: "甲"})
+	err = client.RemarkUser(t.Context(), testOpenID, "甲")
 	refusal := refusalOf(t, err)
 	call, err := client.FindRefused(t.Context(), refusal.RID)
 	require.NoError(t, err)

@@ -6,16 +6,18 @@ import (
 	"github.com/tidwall/gjson"
 )
 
-// The states of a publication, as [Published] has them.
-// API: POST /cgi-bin/freepublish/get, publish_status.
+// PublishStatus is how far a publication has come.
+type PublishStatus int
+
+// The states. API: POST /cgi-bin/freepublish/get, publish_status.
 const (
-	PublishDone     = 0
-	PublishRunning  = 1
-	PublishOriginal = 2 // 原创失败
-	PublishFailed   = 3 // 常规失败
-	PublishRefused  = 4 // 平台审核不通过
-	PublishDeleted  = 5 // 成功后用户删除所有文章
-	PublishBanned   = 6 // 成功后系统封禁所有文章
+	PublishDone     PublishStatus = 0
+	PublishRunning  PublishStatus = 1
+	PublishOriginal PublishStatus = 2 // 原创失败
+	PublishFailed   PublishStatus = 3 // 常规失败
+	PublishRefused  PublishStatus = 4 // 平台审核不通过
+	PublishDeleted  PublishStatus = 5 // 成功后用户删除所有文章
+	PublishBanned   PublishStatus = 6 // 成功后系统封禁所有文章
 )
 
 // PublishDraft publishes a draft (发布) and returns the publish_id. It tells
@@ -53,14 +55,15 @@ func (c *Client) FindPublication(ctx context.Context, publishID string) (Publish
 	if err != nil {
 		return Published{}, err
 	}
-	status, err := integer(answer.Get("publish_status"))
+	number, err := integer(answer.Get("publish_status"))
+	status := PublishStatus(number)
 	switch {
 	case answer.Get("publish_id").String() != publishID:
 		return Published{}, ask.bad("publish_id: not the one that was asked for")
 	case err != nil, !answer.Get("publish_status").Exists(), status < PublishDone, status > PublishBanned:
 		return Published{}, ask.bad("publish_status")
 	}
-	out := Published{PublishID: publishID, Status: int(status), ArticleID: answer.Get("article_id").String()}
+	out := Published{PublishID: publishID, Status: status, ArticleID: answer.Get("article_id").String()}
 	if out.Status == PublishDone && out.ArticleID == "" {
 		return Published{}, ask.bad("article_id")
 	}

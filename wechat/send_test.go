@@ -336,7 +336,7 @@ func TestNoFieldOfASendCanBeMisspelled(t *testing.T) {
 			if err := errors.Join(s.AnswerInvitation("nurse_wang", true), s.Attend(agent, true)); err != nil {
 				return err
 			}
-			return s.CreateSession(ctx, wechat.AgentSession{Account: agent, OpenID: to})
+			return s.CreateSession(ctx, agent, to)
 		}},
 		{"who talks", "/customservice/kfsession/getsession", func() error { _, err := s.FindSession(ctx, to); return err }},
 		{"whom an agent talks to", "/customservice/kfsession/getsessionlist", func() error { _, err := s.ListSessions(ctx, agent); return err }},
@@ -344,7 +344,7 @@ func TestNoFieldOfASendCanBeMisspelled(t *testing.T) {
 			_, err := s.ListRecords(ctx, wechat.RecordQuery{From: s.clock.Now().Add(-time.Hour), To: s.clock.Now()})
 			return err
 		}},
-		{"the end of a session", "/customservice/kfsession/close", func() error { return s.CloseSession(ctx, wechat.AgentSession{Account: agent, OpenID: to}) }},
+		{"the end of a session", "/customservice/kfsession/close", func() error { return s.CloseSession(ctx, agent, to) }},
 		{"a seat less", "/customservice/kfaccount/del", func() error { return s.DeleteAgent(ctx, agent) }},
 		{"a preview", "/cgi-bin/message/mass/preview", func() error {
 			return s.PreviewMass(ctx, wechat.MassPreview{To: to, Content: wechat.MPNewsMessage{MediaID: box}})

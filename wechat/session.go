@@ -20,17 +20,9 @@ const (
 
 // AgentSession is 客服会话: an agent talks to a user.
 type AgentSession struct {
-	Account string    `json:"kf_account"` // "" where nobody talks to the user
-	OpenID  OpenID    `json:"openid"`
-	Since   time.Time `json:"-"`
-}
-
-// validate returns Invalid with code bad_session; the detail names the field.
-func (s AgentSession) validate() error {
-	if !agentAccount(s.Account) {
-		return badSession("kf_account: want " + agentAccountForm)
-	}
-	return required(badSession, "openid", string(s.OpenID))
+	Account string // "" where nobody talks to the user
+	OpenID  OpenID
+	Since   time.Time
 }
 
 func badSession(detail string) error {
@@ -43,22 +35,29 @@ func badSession(detail string) error {
 // platform's code: 65402 the seat is empty, 65414 another agent talks to the
 // user, 65415 the agent is not at the desk.
 // API: POST /customservice/kfsession/create — developers.weixin.qq.com/doc/service/Customer_Service/Session_control.html.
-func (c *Client) CreateSession(ctx context.Context, s AgentSession) error {
-	return c.changeSession(ctx, call{op: "wechat.CreateSession", path: "/customservice/kfsession/create", idempotent: true}, s)
+func (c *Client) CreateSession(ctx context.Context, account string, id OpenID) error {
+	return c.changeSession(ctx, call{op: "wechat.CreateSession", path: "/customservice/kfsession/create", idempotent: true}, account, id)
 }
 
 // CloseSession ends a session. It returns Invalid with code bad_session, and
 // Rejected with code 65413 where the two do not talk.
 // API: POST /customservice/kfsession/close.
-func (c *Client) CloseSession(ctx context.Context, s AgentSession) error {
-	return c.changeSession(ctx, call{op: "wechat.CloseSession", path: "/customservice/kfsession/close"}, s)
+func (c *Client) CloseSession(ctx context.Context, account string, id OpenID) error {
+	return c.changeSession(ctx, call{op: "wechat.CloseSession", path: "/customservice/kfsession/close"}, account, id)
 }
 
-func (c *Client) changeSession(ctx context.Context, ask call, s AgentSession) error {
-	if err := s.validate(); err != nil {
-		return err
+func (c *Client) changeSession(ctx context.Context, ask call, account string, id OpenID) error {
+	switch {
+	case !agentAccount(account):
+		return badSession("kf_account: want " + agentAccountForm)
+	case id == "":
+		return badSession("openid: missing")
 	}
-	ask.changes, ask.personal, ask.body = true, []string{string(s.OpenID)}, s
+	ask.changes, ask.personal = true, []string{string(id)}
+	ask.body = struct {
+		Account string `json:"kf_account"`
+		OpenID  OpenID `json:"openid"`
+	}{account, id}
 	_, err := c.do(ctx, ask)
 	return err
 }

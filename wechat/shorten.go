@@ -14,39 +14,24 @@ const (
 	maxShortLife = 30 * 24 * time.Hour
 )
 
-// Long is a text that a short key of 15 letters and digits stands for (短key托管), for
-// example behind a QR code that would be too dense. The platform keeps it, so it
-// must not be a patient's.
-type Long struct {
-	Data string
-	Life time.Duration // 1 s to 30 days, in whole seconds
-}
-
-// validate returns Invalid with code bad_short_key, and the detail names the
-// field as the platform does.
-func (l Long) validate() error {
-	switch {
-	case l.Data == "" || len(l.Data) > maxLongData:
-		return invalid("wechat.Long", "bad_short_key", "long_data: want 1 to 4096 bytes")
-	case l.Life < time.Second || l.Life > maxShortLife || l.Life%time.Second != 0:
-		return invalid("wechat.Long", "bad_short_key", "expire_seconds: want whole seconds, 1 to 2592000")
-	}
-	return nil
-}
-
-// Shorten returns a short key for the text. It may be repeated when the answer was
-// lost: the first key serves nobody. Invalid with code bad_short_key before
-// anything is sent.
+// Shorten returns a short key of 15 letters and digits for a text (短key托管), for
+// example to stand in a QR code that would be too dense. The platform keeps the
+// text, so it must not be a patient's. life is 1 s to 30 days, in whole seconds.
+// It may be repeated when the answer was lost: the first key serves nobody.
+// Invalid with code bad_short_key before anything is sent.
 // API: POST /cgi-bin/shorten/gen.
-func (c *Client) Shorten(ctx context.Context, l Long) (key string, err error) {
-	if err := l.validate(); err != nil {
-		return "", err
+func (c *Client) Shorten(ctx context.Context, text string, life time.Duration) (key string, err error) {
+	switch {
+	case text == "" || len(text) > maxLongData:
+		return "", invalid("wechat.Shorten", "bad_short_key", "long_data: want 1 to 4096 bytes")
+	case life < time.Second || life > maxShortLife || life%time.Second != 0:
+		return "", invalid("wechat.Shorten", "bad_short_key", "expire_seconds: want whole seconds, 1 to 2592000")
 	}
 	body := struct {
 		Data    string `json:"long_data"`
 		Seconds int64  `json:"expire_seconds"`
-	}{l.Data, int64(l.Life / time.Second)}
-	ask := call{op: "wechat.Shorten", path: "/cgi-bin/shorten/gen", body: body, changes: true, idempotent: true, personal: []string{l.Data}}
+	}{text, int64(life / time.Second)}
+	ask := call{op: "wechat.Shorten", path: "/cgi-bin/shorten/gen", body: body, changes: true, idempotent: true, personal: []string{text}}
 	answer, err := c.do(ctx, ask)
 	if err != nil {
 		return "", err
@@ -59,7 +44,7 @@ func (c *Client) Shorten(ctx context.Context, l Long) (key string, err error) {
 
 // Lengthened is the text behind a short key.
 type Lengthened struct {
-	Data      string
+	Text      string
 	CreatedAt time.Time
 	Left      time.Duration // of its life
 }
@@ -85,6 +70,6 @@ func (c *Client) Lengthen(ctx context.Context, key string) (Lengthened, error) {
 		return Lengthened{}, ask.bad("long_data, create_time or expire_seconds")
 	}
 	return Lengthened{
-		Data: answer.Get("long_data").String(), CreatedAt: time.Unix(created, 0).In(hospital.CST), Left: time.Duration(left) * time.Second,
+		Text: answer.Get("long_data").String(), CreatedAt: time.Unix(created, 0).In(hospital.CST), Left: time.Duration(left) * time.Second,
 	}, nil
 }

@@ -1,6 +1,7 @@
 package wechat
 
 import (
+	"cmp"
 	"context"
 	"iter"
 
@@ -24,13 +25,11 @@ type Tag struct {
 	Count int // followers who bear it; [Client.ListTags] alone tells
 }
 
-// validate checks id and name for a change. It returns Invalid with code bad_tag,
-// and the detail names the field as the platform does: "tag.name".
-func (t Tag) validate() error {
-	if t.ID < 3 {
+func checkTagID(id int64) error {
+	if id < 3 {
 		return badTag("tag.id: want 3 or more, for the others are the platform's own")
 	}
-	return checkTagName(t.Name)
+	return nil
 }
 
 func checkTagName(name string) error {
@@ -94,13 +93,14 @@ func (c *Client) ListTags(ctx context.Context) ([]Tag, error) {
 	return all, nil
 }
 
-// RenameTag gives a tag another name. It may be repeated when the answer was lost.
+// RenameTag gives a tag another name. It returns Invalid with code bad_tag before
+// anything is sent, and may be repeated when the answer was lost.
 // API: POST /cgi-bin/tags/update.
-func (c *Client) RenameTag(ctx context.Context, t Tag) error {
-	if err := t.validate(); err != nil {
+func (c *Client) RenameTag(ctx context.Context, id int64, name string) error {
+	if err := cmp.Or(checkTagID(id), checkTagName(name)); err != nil {
 		return err
 	}
-	_, err := c.do(ctx, call{op: "wechat.RenameTag", path: "/cgi-bin/tags/update", body: tagBody{wireTag{t.ID, t.Name}}, changes: true, idempotent: true})
+	_, err := c.do(ctx, call{op: "wechat.RenameTag", path: "/cgi-bin/tags/update", body: tagBody{wireTag{id, name}}, changes: true, idempotent: true})
 	return err
 }
 
@@ -108,46 +108,42 @@ func (c *Client) RenameTag(ctx context.Context, t Tag) error {
 // 100,000 has code 45057: take it from them first.
 // API: POST /cgi-bin/tags/delete.
 func (c *Client) DeleteTag(ctx context.Context, id int64) error {
-	if err := (Tag{ID: id, Name: "-"}).validate(); err != nil {
+	if err := checkTagID(id); err != nil {
 		return err
 	}
 	_, err := c.do(ctx, call{op: "wechat.DeleteTag", path: "/cgi-bin/tags/delete", body: tagBody{wireTag{ID: id}}, changes: true})
 	return err
 }
 
-// Tagging is one tag for one to fifty followers.
-type Tagging struct {
-	Tag   int64    `json:"tagid"`
-	Users []OpenID `json:"openid_list"`
+// TagUsers puts the tag on one to fifty followers. It returns Invalid with code
+// bad_tag or bad_users before anything is sent, and may be repeated when the
+// answer was lost.
+// API: POST /cgi-bin/tags/members/batchtagging.
+func (c *Client) TagUsers(ctx context.Context, tag int64, ids []OpenID) error {
+	return c.retag(ctx, call{op: "wechat.TagUsers", path: "/cgi-bin/tags/members/batchtagging"}, tag, ids)
 }
 
-// validate returns Invalid with code bad_tag or bad_users, and the detail names
-// the field as the platform does and never an openid.
-func (t Tagging) validate() error {
-	if t.Tag < 1 {
+// UntagUsers takes the tag from one to fifty followers. It returns Invalid with
+// code bad_tag or bad_users before anything is sent, and may be repeated when the
+// answer was lost.
+// API: POST /cgi-bin/tags/members/batchuntagging.
+func (c *Client) UntagUsers(ctx context.Context, tag int64, ids []OpenID) error {
+	return c.retag(ctx, call{op: "wechat.UntagUsers", path: "/cgi-bin/tags/members/batchuntagging"}, tag, ids)
+}
+
+func (c *Client) retag(ctx context.Context, ask call, tag int64, ids []OpenID) error {
+	if tag < 1 {
 		return badTag("tagid: missing")
 	}
-	return checkUsers("wechat.Tagging", "openid_list", t.Users, maxTagged)
-}
-
-// TagUsers puts the tag on followers. It may be repeated when the answer was lost.
-// API: POST /cgi-bin/tags/members/batchtagging.
-func (c *Client) TagUsers(ctx context.Context, t Tagging) error {
-	return c.retag(ctx, "wechat.TagUsers", "/cgi-bin/tags/members/batchtagging", t)
-}
-
-// UntagUsers takes the tag from followers. It may be repeated when the answer was
-// lost.
-// API: POST /cgi-bin/tags/members/batchuntagging.
-func (c *Client) UntagUsers(ctx context.Context, t Tagging) error {
-	return c.retag(ctx, "wechat.UntagUsers", "/cgi-bin/tags/members/batchuntagging", t)
-}
-
-func (c *Client) retag(ctx context.Context, op, path string, t Tagging) error {
-	if err := t.validate(); err != nil {
+	if err := checkUsers(ask.op, "openid_list", ids, maxTagged); err != nil {
 		return err
 	}
-	_, err := c.do(ctx, call{op: op, path: path, body: t, changes: true, idempotent: true, personal: texts(t.Users)})
+	ask.body = struct {
+		Tag   int64    `json:"tagid"`
+		Users []OpenID `json:"openid_list"`
+	}{tag, ids}
+	ask.changes, ask.idempotent, ask.personal = true, true, texts(ids)
+	_, err := c.do(ctx, ask)
 	return err
 }
 

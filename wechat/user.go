@@ -150,33 +150,24 @@ func (c *Client) FindUsers(ctx context.Context, ids []OpenID) ([]User, error) {
 	return users, nil
 }
 
-// Remark is the name that the account gives a follower (备注名), less than 30 bytes:
-// nine Chinese characters. "" takes it away.
-type Remark struct {
-	OpenID OpenID `json:"openid"`
-	Name   string `json:"remark"`
-}
-
-// validate returns Invalid with code bad_remark, and the detail names the field.
-func (r Remark) validate() error {
-	switch {
-	case r.OpenID == "":
-		return invalid("wechat.Remark", "bad_remark", "openid: missing")
-	case len(r.Name) >= tooLongRemark:
-		return invalid("wechat.Remark", "bad_remark", "remark: want less than 30 bytes")
-	}
-	return nil
-}
-
-// RemarkUser names a follower. It may be repeated when the answer was lost.
+// RemarkUser names a follower (备注名): less than 30 bytes, nine Chinese
+// characters; "" takes the name away. It may be repeated when the answer was lost.
+// Invalid with code bad_remark before anything is sent.
 // API: POST /cgi-bin/user/info/updateremark.
-func (c *Client) RemarkUser(ctx context.Context, r Remark) error {
-	if err := r.validate(); err != nil {
-		return err
+func (c *Client) RemarkUser(ctx context.Context, id OpenID, remark string) error {
+	switch {
+	case id == "":
+		return invalid("wechat.RemarkUser", "bad_remark", "openid: missing")
+	case len(remark) >= tooLongRemark:
+		return invalid("wechat.RemarkUser", "bad_remark", "remark: want less than 30 bytes")
 	}
+	body := struct {
+		OpenID OpenID `json:"openid"`
+		Remark string `json:"remark"`
+	}{id, remark}
 	_, err := c.do(ctx, call{
-		op: "wechat.RemarkUser", path: "/cgi-bin/user/info/updateremark", body: r, changes: true, idempotent: true,
-		personal: []string{string(r.OpenID), r.Name},
+		op: "wechat.RemarkUser", path: "/cgi-bin/user/info/updateremark", body: body, changes: true, idempotent: true,
+		personal: []string{string(id), remark},
 	})
 	return err
 }

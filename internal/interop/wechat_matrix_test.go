@@ -474,7 +474,7 @@ func tryMassTag(t *testing.T, j *trial) string {
 	t.Helper()
 	tag, err := j.own.CreateTag(t.Context(), "糖尿病")
 	require.NoError(t, err)
-	require.NoError(t, j.own.TagUsers(t.Context(), ours.Tagging{Tag: tag.ID, Users: []ours.OpenID{ours.OpenID(j.user.OpenID())}}))
+	require.NoError(t, j.own.TagUsers(t.Context(), tag.ID, []ours.OpenID{ours.OpenID(j.user.OpenID())}))
 	ask := question{Text: "糖尿病讲座", ID: strconv.FormatInt(tag.ID, 10)}
 	if _, err = j.do("massTag", ask); err != nil {
 		require.ErrorContains(t, err, "group_id")

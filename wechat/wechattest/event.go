@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/wxhospital/hospital"
+	"github.com/wxhospital/hospital/wechat"
 )
 
 // Event is something that the platform tells the account: its name as sent and
@@ -127,11 +128,12 @@ func MassSendJobFinish(msgID int64, status string, sent, failed int) Event {
 	}}
 }
 
-// PublishJobFinish is what became of a publication: status 0 with the addresses
-// of its articles, or another with the positions of those that were refused.
-func PublishJobFinish(publishID string, status int, articleID string, addresses []string, refused ...int) Event {
+// PublishJobFinish is what became of a publication: [wechat.PublishDone] with the
+// addresses of its articles, or another status with the positions of those that
+// were refused.
+func PublishJobFinish(publishID string, status wechat.PublishStatus, articleID string, addresses []string, refused ...int) Event {
 	info := []Field{one("publish_id", publishID), count("publish_status", int64(status))}
-	if status == 0 {
+	if status == wechat.PublishDone {
 		detail := []Field{count("count", int64(len(addresses)))}
 		for i, address := range addresses {
 			detail = append(detail, Field{Name: "item", Fields: []Field{count("idx", int64(i+1)), one("article_url", address)}})

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/wxhospital/hospital"
+	"github.com/wxhospital/hospital/wechat"
 )
 
 // The states of a publication.
@@ -53,15 +54,15 @@ func publishEndpoints() []endpoint {
 	}
 }
 
-// RefusePublishing lets drafts that are submitted from now on end in a status: 2
-// for 原创失败, 3 for 常规失败, 4 for 平台审核不通过; 0 lets them be published again.
-// Invalid: another status.
-func (p *Platform) RefusePublishing(status int) error {
-	if status != published && (status < originalRefused || status > auditRefused) {
-		return verbError(hospital.Invalid, "RefusePublishing", "bad_status", "want 0, 2, 3 or 4")
+// RefusePublishing lets drafts that are submitted from now on end in a status:
+// [wechat.PublishOriginal], [wechat.PublishFailed] or [wechat.PublishRefused];
+// [wechat.PublishDone] lets them be published again. Invalid: another status.
+func (p *Platform) RefusePublishing(status wechat.PublishStatus) error {
+	if status != wechat.PublishDone && (status < wechat.PublishOriginal || status > wechat.PublishRefused) {
+		return verbError(hospital.Invalid, "RefusePublishing", "bad_status", "want done, original, failed or refused")
 	}
 	return p.act(func(t *turn) error {
-		t.settings.put(t, publishOutcomeSetting, strconv.Itoa(status))
+		t.settings.put(t, publishOutcomeSetting, strconv.Itoa(int(status)))
 		return nil
 	})
 }
