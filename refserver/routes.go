@@ -35,9 +35,9 @@ func table() []route {
 		{"GET", "/login", anybody, (*visit).loginBegin},
 		{"GET", "/oauth/callback", anybody, (*visit).loginEnd},
 		{"GET", "/triage", anybody, (*visit).triage},
-		{"POST", "/triage", anybody, (*visit).triage},
+		{"POST", "/triage", anybody, (*visit).triageSearch},
 		{"GET", "/triage/result", anybody, (*visit).triageResult},
-		{"POST", "/triage/result", anybody, (*visit).triageResult},
+		{"POST", "/triage/result", anybody, (*visit).triageSay},
 		{"GET", "/triage/emergency", anybody, (*visit).triageEmergency},
 		{"GET", "/triage/{part}", anybody, (*visit).triagePart},
 		{"GET", "/departments", anybody, (*visit).departments},
@@ -165,6 +165,9 @@ func (s *Server) answer(to route, w http.ResponseWriter, r *http.Request) {
 		case errors.Is(err, os.ErrDeadlineExceeded): // it came too slowly for the listener's limit
 			v.tell(http.StatusRequestTimeout, page.State{Kind: page.StateSlow})
 			return
+		case tooLong(err):
+			v.tell(http.StatusRequestEntityTooLarge, page.State{Kind: page.StateTooLong})
+			return
 		case err != nil:
 			v.fail(forbidden("bad_form"))
 			return
@@ -176,6 +179,11 @@ func (s *Server) answer(to route, w http.ResponseWriter, r *http.Request) {
 	if err := to.do(v); err != nil {
 		v.fail(err)
 	}
+}
+
+func tooLong(err error) bool {
+	_, is := errors.AsType[*http.MaxBytesError](err)
+	return is
 }
 
 // tooFast counts a request by session, user and patient.

@@ -2,6 +2,7 @@ package refserver
 
 import (
 	"context"
+	"crypto/cipher"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -58,6 +59,7 @@ type Server struct {
 	catalog  *catalog
 	limits   *limits
 	formKey  []byte
+	seal     cipher.AEAD // of cookies that hold what a patient wrote
 	handler  http.Handler
 }
 
@@ -123,6 +125,9 @@ func (s *Server) openAccounts(ctx context.Context) error {
 		return err
 	}
 	if s.formKey, err = s.config.DB.DeriveKey("refserver/form"); err != nil {
+		return err
+	}
+	if err := s.openSeal(); err != nil {
 		return err
 	}
 	loginKey, err := s.config.DB.DeriveKey("refserver/login")

@@ -2,7 +2,6 @@ package refserver
 
 import (
 	"context"
-	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
@@ -47,15 +46,6 @@ func (s *Server) openTriage(ctx context.Context) error {
 	return err
 }
 
-// asked is what the request carries: by GET what was ticked, by POST what was
-// written as well. Only the one or the other is read, never a mixture.
-func (v *visit) asked() url.Values {
-	if v.r.Method == http.MethodPost {
-		return v.form()
-	}
-	return v.r.URL.Query()
-}
-
 func figureOf(q url.Values) page.Figure {
 	f := page.Figure{Sex: page.Male, Age: page.Adult, Side: page.Front}
 	if q.Get("sex") == string(page.Female) {
@@ -97,12 +87,12 @@ func picks(set *triage.Set, f page.Figure, ids []string) (all []pick, stale bool
 
 // guided begins every page of triage: with the knowledge, the figure and what
 // was ticked so far. done: the answer has been given.
-func (v *visit) guided() (know guide.Knowledge, f page.Figure, picked []pick, done bool, err error) {
+func (v *visit) guided(q url.Values) (know guide.Knowledge, f page.Figure, picked []pick, done bool, err error) {
 	if v.s.guide == nil {
 		return know, f, nil, true, v.redirect(v.s.links.Departments())
 	}
-	know, f = v.s.guide.Knowledge(v.r.Context()), figureOf(v.asked())
-	picked, stale := picks(know.Set, f, v.asked()["s"])
+	know, f = v.s.guide.Knowledge(v.r.Context()), figureOf(q)
+	picked, stale := picks(know.Set, f, q["s"])
 	if stale {
 		v.flash(page.ToneWarn, "症状列表刚刚更新，请重新选择。")
 		return know, f, nil, true, v.redirect(v.s.links.Body(f))
@@ -113,22 +103,36 @@ func (v *visit) guided() (know guide.Knowledge, f page.Figure, picked []pick, do
 	return know, f, picked, false, nil
 }
 
-// triage is the body map; by POST it searches.
+// triage is the body map, and below it what was searched.
 func (v *visit) triage() error {
-	know, f, picked, done, err := v.guided()
+	q := v.r.URL.Query()
+	know, f, picked, done, err := v.guided(q)
 	if done {
 		return err
 	}
 	view := page.EntryOf(know.Set, f)
+	view.Nonce = v.nonce()
 	for _, p := range picked {
 		view.Picked = append(view.Picked, p.symptom.Name)
 	}
-	if v.r.Method == http.MethodPost {
-		if q := v.form().Get("q"); len(q) <= maxQuery {
-			view.Query, view.Hits = strings.TrimSpace(q), search(know.Set, f, q)
-		}
+	if typed, ok := v.left("found"); ok && q.Get("found") == "1" {
+		view.Query, view.Hits = string(typed), search(know.Set, f, string(typed))
 	}
 	return v.render(view)
+}
+
+// triageSearch takes what is searched, and leads to where it is found: the words
+// stay out of the address.
+func (v *visit) triageSearch() error {
+	_, f, _, done, err := v.guided(v.form())
+	if done {
+		return err
+	}
+	typed := written(v.form().Get("q"))
+	if typed == "" || len(typed) > maxQuery || !v.leave("found", []byte(typed)) {
+		return v.redirect(v.s.links.Body(f) + "#find")
+	}
+	return v.redirect(v.s.links.Body(f) + "&found=1#find")
 }
 
 // search finds symptoms by characters, pinyin, its initials, or a saying of the
@@ -181,7 +185,7 @@ func regionOf(set *triage.Set, f page.Figure, key string) (label string, parts [
 }
 
 func (v *visit) triagePart() error {
-	know, f, picked, done, err := v.guided()
+	know, f, picked, done, err := v.guided(v.r.URL.Query())
 	if done {
 		return err
 	}
@@ -200,7 +204,7 @@ func (v *visit) showPart(set *triage.Set, f page.Figure, picked []pick, key stri
 	}
 	sex, child := f.Person()
 	parts := set.In(ids, sex, child)
-	view := page.TriagePart{Fields: fields, Figure: f, Part: key, Label: label}
+	view := page.TriagePart{Fields: fields, Figure: f, Part: key, Label: label, Nonce: v.nonce()}
 	here := map[string]bool{}
 	ticked := func(id string) bool {
 		return slices.ContainsFunc(picked, func(p pick) bool { return p.symptom.ID == id })
@@ -227,38 +231,73 @@ func (v *visit) showPart(set *triage.Set, f page.Figure, picked []pick, key stri
 	return v.render(view)
 }
 
-// triageResult advises. What was written comes by POST and is answered at once
-// and with nothing stored, so that there is no address to come back to: a
-// redirect would have to carry the words or keep them. What was only ticked
-// comes by GET. A guest's form carries no session's token and needs none: it
-// changes nothing, and another site's form is refused by its origin.
-func (v *visit) triageResult() error {
-	know, f, picked, done, err := v.guided()
+// triageSay takes a complaint in the patient's words, and leads to the address
+// of its answer. The words travel in a sealed cookie alone. A guest's form
+// carries no session's token and needs none: it changes nothing, and another
+// site's form is refused by its origin.
+func (v *visit) triageSay() error {
+	q := v.form()
+	know, f, picked, done, err := v.guided(q)
 	if done {
 		return err
 	}
-	q := v.asked()
+	_, fields := complaintOf(q, f, picked)
+	if len(fields.Errors) == 0 {
+		nonce := q.Get("n")
+		if !aNonce(nonce) {
+			nonce = v.nonce()
+		}
+		told := toldIn(q)
+		ref := v.s.consultation(nonce, told)
+		if v.leave("told", told.encode(ref)) {
+			return v.redirect(v.s.links.TriageAnswer(ref))
+		}
+		fields.Errors[""], fields.Errors["text"] = tooMuch, tooMuch
+	}
+	view := page.EntryOf(know.Set, f)
+	view.Nonce, view.Fields = v.nonce(), fields
+	return v.render(view)
+}
+
+// triageResult advises on what was ticked, which stands in the address, or on
+// what was written, which the browser keeps. Showing it again changes nothing:
+// the consultation is recorded once, see [Server.consultation].
+func (v *visit) triageResult() error {
+	q, ref := v.r.URL.Query(), ""
+	if q.Get("c") != "" {
+		told, ok := v.told(q.Get("c"))
+		if !ok {
+			v.flash(page.ToneWarn, "您写的话 30 分钟后自动清除，已经不在了。请再写一次。")
+			return v.redirect(v.s.links.Triage() + "#say")
+		}
+		ref, q = q.Get("c"), told.with(q)
+	}
+	know, f, picked, done, err := v.guided(q)
+	if done {
+		return err
+	}
 	c, fields := complaintOf(q, f, picked)
 	part := q.Get("part")
 	switch {
-	case len(fields.Errors) > 0 && v.r.Method == http.MethodPost:
-		view := page.EntryOf(know.Set, f)
-		view.Fields = fields
-		return v.render(view)
 	case len(fields.Errors) > 0 && part != "":
 		return v.showPart(know.Set, f, picked, part, fields)
 	case len(fields.Errors) > 0:
 		return v.redirect(v.s.links.Body(f))
+	case ref == "" && !aNonce(q.Get("n")): // an address without one: it gets its own, so that it can be loaded again
+		q.Set("n", v.nonce())
+		return v.redirect(v.s.links.TriageResult() + "?" + q.Encode())
+	case ref == "":
+		ref = v.s.consultation(q.Get("n"), toldIn(q))
 	}
 	advice, err := know.Set.Advise(c)
 	if err != nil {
 		return err
 	}
 	note := know.Note(hospital.DateOf(v.now), c, f.Picked, advice)
-	if err := v.s.guide.Record(v.r.Context(), note); err != nil { // the patient's answer does not wait for our statistics
+	if err := v.s.guide.Record(v.r.Context(), v.s.recordID(ref), note); err != nil { // the patient's answer does not wait for our statistics
 		v.s.config.Logger.WarnContext(v.r.Context(), "a consultation is not recorded", "error", err)
 	}
-	retold := retell(v.r.Method == http.MethodPost, q)
+	retold := retell(c.Text != "", ref, q)
 	if len(advice.Emergencies) > 0 {
 		v.s.config.Logger.WarnContext(v.r.Context(), "triage alarm", "flag", advice.Emergencies[0].ID, "level", string(advice.Level()), "set", advice.Set)
 		if q.Get("seen") != "1" {
@@ -376,20 +415,24 @@ func why(reasons []triage.Reason) (lines []string) {
 	return lines
 }
 
-// retell is the complaint again, for a form that adds an answer to it.
-func retell(post bool, q url.Values) page.Retold {
-	out := page.Retold{Post: post}
-	for _, name := range []string{"text", "sex", "age", "view", "part", "s", "old", "days", "severity", "temperature", "pregnant", "weeks", "a", "seen"} {
+// retell is the complaint again, for a form that adds an answer to it: of what
+// was written the reference alone.
+func retell(wrote bool, ref string, q url.Values) (fields []page.Hidden) {
+	names := append(toldNames(), "part", "n", "a", "seen")
+	if wrote {
+		names, q["c"] = []string{"c", "a", "seen"}, []string{ref}
+	}
+	for _, name := range names {
 		for _, value := range q[name] {
-			if value != "" && len(out.Fields) < maxTicked+maxAnswers+12 {
-				out.Fields = append(out.Fields, page.Hidden{Name: name, Value: value})
+			if value != "" && len(fields) < maxTicked+maxAnswers+14 {
+				fields = append(fields, page.Hidden{Name: name, Value: value})
 			}
 		}
 	}
-	return out
+	return fields
 }
 
-func emergencyOf(f page.Figure, all []triage.Emergency, retold page.Retold) page.TriageEmergency {
+func emergencyOf(f page.Figure, all []triage.Emergency, retold []page.Hidden) page.TriageEmergency {
 	view := page.TriageEmergency{Figure: f, Call120: all[0].Level == triage.Call120, Gentle: all[0].Gentle, Retold: retold}
 	var said []string
 	for i, e := range all {
@@ -413,7 +456,7 @@ func (v *visit) triageEmergency() error {
 	view := page.TriageEmergency{Figure: figureOf(v.r.URL.Query()), Call120: true}
 	if id := v.r.URL.Query().Get("flag"); id != "" && v.s.guide != nil {
 		if e, ok := v.s.guide.Knowledge(v.r.Context()).Set.Flag(id); ok {
-			view = emergencyOf(view.Figure, []triage.Emergency{e}, page.Retold{})
+			view = emergencyOf(view.Figure, []triage.Emergency{e}, nil)
 		}
 	}
 	return v.render(view)
@@ -424,7 +467,7 @@ func (v *visit) triageEmergency() error {
 func complaintOf(q url.Values, f page.Figure, picked []pick) (triage.Complaint, page.Fields) {
 	fields := page.Fields{Values: map[string]string{}, Errors: map[string]string{}}
 	get := func(name string) string {
-		value := strings.TrimSpace(q.Get(name))
+		value := written(q.Get(name))
 		fields.Values[name] = value
 		return value
 	}
@@ -474,7 +517,7 @@ func complaintOf(q url.Values, f page.Figure, picked []pick) (triage.Complaint, 
 	}
 	switch {
 	case utf8.RuneCountInString(c.Text) > maxWords:
-		fields.Errors["text"] = "请简短些，最多 500 个字"
+		fields.Errors["text"] = tooMuch
 	case c.Text == "" && len(c.Symptoms) == 0:
 		fields.Errors[""] = "请至少选择一项，或用自己的话说"
 	}
@@ -487,9 +530,13 @@ func complaintOf(q url.Values, f page.Figure, picked []pick) (triage.Complaint, 
 	return c, fields
 }
 
-// ageOf reads 35, 35 岁, 8 个月, 20 天. Nothing is an unknown age.
+// maxAgeDigits: nobody is 100,000 days old.
+const maxAgeDigits = 5
+
+// ageOf reads 35, 35 岁, 8 个月, 20 天, also in full-width digits. Nothing is an
+// unknown age. 周 is refused: to one it is a week, to another a year.
 func ageOf(text string) (age triage.Age, ok bool) {
-	text = strings.ReplaceAll(text, " ", "")
+	text = strings.Map(narrow, strings.Join(strings.Fields(text), ""))
 	if text == "" {
 		return age, true
 	}
@@ -498,7 +545,7 @@ func ageOf(text string) (age triage.Age, ok bool) {
 		at = len(text)
 	}
 	n, err := strconv.Atoi(text[:at])
-	if err != nil {
+	if err != nil || at > maxAgeDigits {
 		return age, false
 	}
 	switch text[at:] {

@@ -29,6 +29,7 @@ const (
 	classFear                           // 担心 差点: has not happened, said before it in the clause
 	classHow                            // 怎么急救: knowledge, unless somebody is named
 	classDenied                         // 都没有: denies what stands before
+	classGrown                          // 绝经 前列腺增生: no child has it
 	classNeutral                        // 不舒服 差不多: holds a 不 or 没 that denies nothing
 )
 
@@ -36,7 +37,7 @@ const (
 func classFields() []string {
 	return []string{
 		"negators", "turns", "resolved", "past", "now", "hypothetical", "knowledge", "office", "kin", "dead", "chronic",
-		"mild", "treated", "child", "newborn", "elder", "male", "female", "pregnant", "postpartum", "mother", "fear", "how", "denied", "neutral",
+		"mild", "treated", "child", "newborn", "elder", "male", "female", "pregnant", "postpartum", "mother", "fear", "how", "denied", "grown", "neutral",
 	}
 }
 

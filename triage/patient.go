@@ -126,6 +126,9 @@ func (p *person) readAge(s *Set, c *Complaint, r *reading, said []Age) {
 	if p.child && p.age.known && p.age.Years() >= 18 && !c.Age.known {
 		p.age = Age{} // the parent's
 	}
+	if p.child && (c.Age.known || c.Child) && r.has(classGrown) {
+		p.notes = append(p.notes, "所填年龄与描述不一致，请确认")
+	}
 }
 
 // near reports whether a word of class c ends within three characters before at.

@@ -2,7 +2,6 @@ package guide
 
 import (
 	"context"
-	"crypto/rand"
 	"database/sql"
 	"encoding/json"
 	"strconv"
@@ -93,8 +92,10 @@ func (k Knowledge) Note(day hospital.Date, c triage.Complaint, ticked []string, 
 	return out
 }
 
-// Record keeps a consultation and lets go of what is older than two years.
-func (d *Desk) Record(ctx context.Context, c Consultation) error {
+// Record keeps a consultation and lets go of what is older than two years. The
+// id is the same whenever the same consultation is shown again: then it is one
+// row, on the day it began, with the answer that most follow-up questions led to.
+func (d *Desk) Record(ctx context.Context, id string, c Consultation) error {
 	body, err := json.Marshal(c)
 	if err != nil {
 		return &hospital.Error{Kind: hospital.Internal, Op: "guide.Record", Err: err}
@@ -107,8 +108,11 @@ func (d *Desk) Record(ctx context.Context, c Consultation) error {
 		if _, err := tx.Exec("DELETE FROM guide_consultations WHERE day < $1", c.Day.AddDays(-keepDays).String()); err != nil {
 			return err
 		}
-		_, err := tx.Exec(`INSERT INTO guide_consultations (id, day, version, knowledge, level, advised, body) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
-			rand.Text(), c.Day.String(), c.Version, c.Knowledge, string(c.Level), leading, string(body))
+		_, err := tx.Exec(`INSERT INTO guide_consultations (id, day, version, knowledge, level, advised, body, refined) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+			ON CONFLICT (id) DO UPDATE SET version = excluded.version, knowledge = excluded.knowledge, level = excluded.level,
+				advised = excluded.advised, body = excluded.body, refined = excluded.refined
+			WHERE guide_consultations.refined <= excluded.refined`,
+			id, c.Day.String(), c.Version, c.Knowledge, string(c.Level), leading, string(body), len(c.Answers))
 		return err
 	})
 }

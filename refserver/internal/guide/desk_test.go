@@ -3,6 +3,7 @@ package guide_test
 import (
 	"context"
 	"errors"
+	"sync"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -175,16 +176,52 @@ func TestARecordSaysNothingOfWhoItWas(t *testing.T) {
 				require.NotContains(w, text, "李四")
 			}
 		}
-		require.NoError(w, d.Record(w.Context(), note))
+		require.NoError(w, d.Record(w.Context(), "1", note))
 		old := note
 		old.Day = today.AddDays(-800)
-		require.NoError(w, d.Record(w.Context(), old))
-		require.NoError(w, d.Record(w.Context(), note))
+		require.NoError(w, d.Record(w.Context(), "0", old))
+		require.NoError(w, d.Record(w.Context(), "2", note))
 		all, err := d.Consultations(w.Context(), today.AddDays(-1000), today)
 		require.NoError(w, err)
 		require.Equal(w, []guide.Consultation{note, note}, all, "what is two years old is gone")
 		tallies, err := d.Tallies(w.Context(), today, today)
 		require.NoError(w, err)
 		require.Equal(w, []guide.Tally{{Department: note.Departments[0], Times: 2}}, tallies)
+	})
+}
+
+// TestAConsultationThatIsShownAgainIsOneRow, with the answer that most questions
+// led to, whichever replica shows it and in whatever order.
+func TestAConsultationThatIsShownAgainIsOneRow(t *testing.T) {
+	t.Parallel()
+	sqltest.Each(t, func(t *sqltest.T) {
+		w := newWorld(t.T, t.Open())
+		one, two := w.desk(), w.desk()
+		today := hospital.DateOf(w.clock.Now())
+		told := guide.Consultation{Day: today, Level: triage.NoEmergency, Departments: []string{"RESP"}}
+		answered := told
+		answered.Departments, answered.Answers = []string{"CARD"}, []string{"chest.0"}
+		var group sync.WaitGroup
+		failed := make([]error, 8)
+		for i := range failed {
+			group.Go(func() {
+				d, c := one, told
+				if i%2 == 1 {
+					d = two
+				}
+				if i > 5 {
+					c = answered
+				}
+				failed[i] = d.Record(w.Context(), "1", c)
+			})
+		}
+		group.Wait()
+		require.NoError(w, errors.Join(failed...))
+		tomorrow := told
+		tomorrow.Day = today.AddDays(1)
+		require.NoError(w, one.Record(w.Context(), "1", tomorrow), "an old page, the next day")
+		all, err := two.Consultations(w.Context(), today, today.AddDays(1))
+		require.NoError(w, err)
+		require.Equal(w, []guide.Consultation{answered}, all)
 	})
 }

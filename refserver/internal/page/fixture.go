@@ -152,8 +152,8 @@ func fixtures() []Fixture {
 		Figure: figure(Male, Child, Front), Part: "upper-abdomen", Label: "上腹部", Groups: groups,
 		Fields: Fields{Values: map[string]string{"old": "三", "days": "7"}, Errors: map[string]string{"": "请检查填写的内容", "old": "请写数字和单位，如 8 个月"}},
 	})
-	retold := Retold{Fields: []Hidden{{"sex", "f"}, {"s", "UABD-1"}}}
-	said := Retold{Post: true, Fields: []Hidden{{"text", "胃痛三天"}}}
+	retold := []Hidden{{"sex", "f"}, {"s", "UABD-1"}}
+	said := []Hidden{{"c", "mZk0"}}
 	advice := []Advice{
 		{
 			Department: "PWB", Name: "脾胃病科", Location: "门诊楼 3 楼", Share: 82, Reasons: []string{"“胃痛” → 上腹痛（词库）", "反酸（人体图·上腹部）"},
@@ -272,6 +272,7 @@ func fixtures() []Fixture {
 		{Kind: StateNotFound},
 		{Kind: StateTooFast, After: 8 * time.Second},
 		{Kind: StateSlow},
+		{Kind: StateTooLong},
 		{Kind: StateForbidden},
 		{Kind: StateError, Reason: "E-4821"},
 	} {

@@ -40,6 +40,11 @@ func (l Links) Triage() string { return l.to("triage") }
 // TriageResult is a path of the patient's side.
 func (l Links) TriageResult() string { return l.to("triage", "result") }
 
+// TriageAnswer is the answer to what this browser wrote.
+func (l Links) TriageAnswer(ref string) string {
+	return l.TriageResult() + "?" + url.Values{"c": {ref}}.Encode()
+}
+
 // TriageEmergency is a path of the patient's side.
 func (l Links) TriageEmergency() string { return l.to("triage", "emergency") }
 

@@ -122,7 +122,8 @@ type Region struct {
 // TriageEntry is 智能导诊: the body, the general symptoms, a box for one's own
 // words, the search. GET Links.Triage. What is written is about somebody's
 // health, so the search (POST Links.Triage, field q) and the box (POST
-// Links.TriageResult, fields text, sex, age) never stand in an address.
+// Links.TriageResult, fields text, sex, old) never stand in an address: both lead
+// on to one that can be loaded again.
 type TriageEntry struct {
 	Figure  Figure
 	Regions []Region // of the shown side, from head to foot
@@ -132,6 +133,7 @@ type TriageEntry struct {
 	Query   string   // what was searched
 	Hits    []TriageHit
 	Fields  Fields // of the box, when it comes back
+	Nonce   string // field n of the forms that ask for advice
 }
 
 func (TriageEntry) file() string { return "triage" }
@@ -152,12 +154,13 @@ type Symptom struct {
 }
 
 // TriagePart asks for the symptoms of one region. GET Links.TriagePart; its
-// form is GET Links.TriageResult with sex, age, view, part, s (repeated) and the
+// form is GET Links.TriageResult with sex, age, view, part, n, s (repeated) and the
 // answers: old (35 岁, 8 个月), days, severity, temperature, pregnant, weeks.
 // With the second button it is GET Links.Triage, for another part.
 type TriagePart struct {
 	Fields
 
+	Nonce  string // field n
 	Figure Figure
 	Part   string // key of the region
 	Label  string
@@ -181,13 +184,6 @@ type SymptomGroup struct {
 // Hidden is a field of a form that the patient does not see.
 type Hidden struct{ Name, Value string }
 
-// Retold is the complaint as the next form sends it again: nothing of it is
-// stored. What was written goes by POST, what was ticked by GET.
-type Retold struct {
-	Post   bool
-	Fields []Hidden
-}
-
 // TriageResult names one to three departments and why, after what may be an
 // alarm has been asked. It recommends a department and is never a diagnosis.
 type TriageResult struct {
@@ -201,7 +197,7 @@ type TriageResult struct {
 	Nothing  bool // nothing was understood
 	FollowUp FollowUp
 	Advice   []Advice
-	Retold   Retold
+	Retold   []Hidden // the complaint for the next form, a GET: of what was written its reference
 }
 
 func (TriageResult) file() string { return "triage_result" }
@@ -243,7 +239,7 @@ type TriageEmergency struct {
 	Gentle  bool // somebody may be thinking of suicide: no drama
 	Alarms  []Alarm
 	Said    []string // what in the complaint raised them
-	Retold  Retold   // with field seen, to see the departments nevertheless
+	Retold  []Hidden // with field seen, to see the departments nevertheless
 }
 
 func (TriageEmergency) file() string { return "triage_emergency" }
@@ -863,6 +859,7 @@ const (
 	StateNotFound    StateKind = "not_found"   // 404, and a stranger's object alike
 	StateTooFast     StateKind = "too_fast"    // 提交过快
 	StateSlow        StateKind = "slow"        // 弱网重试
+	StateTooLong     StateKind = "toolong"     // 写得太长
 	StateForbidden   StateKind = "forbidden"   // the form is too old or came from another site
 	StateError       StateKind = "error"       // our own fault
 )

@@ -399,7 +399,7 @@ func TestTriageKnowledgeIsCheckedPublishedAndTakenBack(t *testing.T) {
 		require.Equal(w, "TCM", w.advised("膝盖疼"))
 		require.Equal(w, []string{"zhao staff.knowledge.restore ok 恢复专家门诊"}, w.trail(sqldb.AuditQuery{Action: "staff.knowledge.restore", Limit: 1}))
 
-		require.NoError(w, w.guide.Record(w.Context(), guide.Consultation{
+		require.NoError(w, w.guide.Record(w.Context(), "1", guide.Consultation{
 			Day: hospital.DateOf(w.clock.Now()), Level: "none", Age: "40-59", Understood: []string{"膝盖疼"}, Departments: []string{"TCM"}, Sure: true,
 		}))
 		page = b.get("/staff/consultations")

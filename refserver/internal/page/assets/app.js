@@ -14,7 +14,7 @@
     }
   });
   // Back from the cache of the browser: what stands there is old.
-  window.addEventListener('pageshow', function (e) { if (e.persisted && !document.querySelector('[data-said]')) location.reload(); });
+  window.addEventListener('pageshow', function (e) { if (e.persisted) location.reload(); });
 
   // Countdowns. The visible clock ticks each second; the spoken one each minute.
   all('[data-seconds]').forEach(function (el) {
