@@ -74,6 +74,8 @@ func (r *Refusal) message(kind hospital.Kind) string {
 	switch r.Code {
 	case 43004, 43019:
 		return "请先关注本公众号，再重新操作。"
+	case 40226:
+		return "微信没有允许这次登录，请联系医院服务台办理。"
 	case 43101:
 		return "您还没有同意接收这类通知，请在弹出的提示中选择“允许”。"
 	}

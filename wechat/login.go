@@ -167,8 +167,8 @@ type Identity struct {
 // It returns Denied, all with a sentence for the user: bad_state (forged, of
 // another session, too old or spent), login_refused (the user said no),
 // snapshot_user (a preview page of WeChat's, where nobody is logged in), or the
-// platform's code for a code that is void. Indeterminate: the answer was lost;
-// begin again.
+// platform's code for a code that is void. Rejected: the platform does not let
+// this user in. Indeterminate: the answer was lost; begin again.
 // API: GET /sns/oauth2/access_token.
 func (l *Login) Finish(ctx context.Context, session string, query url.Values) (Identity, error) {
 	if err := l.check(ctx, session, query["state"]); err != nil {
@@ -186,6 +186,9 @@ func (l *Login) Finish(ctx context.Context, session string, query url.Values) (I
 		query: url.Values{"appid": {l.client.appID}, "secret": {l.client.secret}, "code": {code}, "grant_type": {"authorization_code"}},
 	}
 	answer, err := l.client.do(ctx, ask)
+	if ClassOf(err) == ClassUser {
+		return Identity{}, err // to enter again, as the words below say, would not help
+	}
 	if err != nil {
 		return Identity{}, &hospital.Error{
 			Kind: hospital.KindOf(err), Op: ask.op, Code: hospital.CodeOf(err), Message: "登录没有完成，请返回重新进入。", Err: err,

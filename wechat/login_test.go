@@ -158,6 +158,19 @@ func TestALostAnswerToALoginLeavesNoDoubtForTheUser(t *testing.T) {
 	require.Equal(t, 1, s.count("/sns/oauth2/access_token"), "a code serves once, so it is not asked again")
 }
 
+// Who the platform does not let in would come round in a circle when told to
+// enter again.
+func TestAUserWhomThePlatformDoesNotLetInIsToldWhereToGo(t *testing.T) {
+	t.Parallel()
+	login := newLogin(t, scripted(t, []string{`{"errcode":40226,"errmsg":"code blocked"}`}), nil)
+	link, err := login.Begin("session-a")
+	require.NoError(t, err)
+	_, err = login.Finish(t.Context(), "session-a", queryOf(t, link, "code"))
+	require.ErrorIs(t, err, &hospital.Error{Kind: hospital.Rejected, Code: "40226"})
+	require.Equal(t, wechat.AdviceOtherWay, wechat.AdviceOf(err))
+	require.Equal(t, blockedWords, hospital.MessageFor(err))
+}
+
 // brokenSpent is a memory that is down.
 type brokenSpent struct{}
 

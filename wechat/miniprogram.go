@@ -24,9 +24,11 @@ type MiniIdentity struct {
 
 // FinishMiniLogin exchanges the code of wx.login, once. The client must be that of
 // the mini program: its app id and secret, not the account's. Denied with code
-// 40029 or 40163: the code is void, call wx.login again; with 40226: the platform
-// does not let this user in. Indeterminate: the answer was lost; likewise.
-// API: GET /sns/jscode2session.
+// 40029 or 40163: the code is void, call wx.login again. Rejected with code 40226:
+// the platform does not let this user in (高风险等级用户), and asking again does not
+// help. Indeterminate: the answer was lost; call wx.login again.
+// API: GET /sns/jscode2session —
+// developers.weixin.qq.com/miniprogram/dev/server/API/user-login/api_code2session.
 func (c *Client) FinishMiniLogin(ctx context.Context, code string) (MiniIdentity, error) {
 	if code == "" || len(code) > maxLoginCode {
 		return MiniIdentity{}, invalid("wechat.FinishMiniLogin", "bad_code", "js_code: want 1 to 128 bytes")

@@ -286,6 +286,12 @@ func TestAMiniProgramLogsItsUserIn(t *testing.T) {
 	require.NotContains(t, err.Error(), code)
 	_, err = s.client(t, nil).FinishMiniLogin(t.Context(), code)
 	require.Equal(t, "40013", hospital.CodeOf(err), "the account's own app id")
+	require.NoError(t, f.Suspect(true))
+	code, err = f.MiniLogin("wxmini")
+	require.NoError(t, err)
+	_, err = client.FinishMiniLogin(t.Context(), code)
+	require.ErrorIs(t, err, &hospital.Error{Kind: hospital.Rejected, Code: "40226"}, "another wx.login would not help")
+	require.Equal(t, wechat.AdviceOtherWay, wechat.AdviceOf(err))
 	require.Zero(t, s.tokenCalls(), "it goes without a token")
 	require.NotContains(t, s.log.String(), string(who.SessionKey))
 }

@@ -20,7 +20,7 @@ const (
 	ClassConfig           // app id, secret or allow list: an operator
 	ClassPermission       // the account may not use the interface
 	ClassQuota            // too many calls: later, or an operator
-	ClassUser             // the user does not follow, refused, is out of time, or not to be had so
+	ClassUser             // the user does not follow, refused, is out of time, is not let in, or not to be had so
 	ClassRequest          // the request is wrong: a defect of the caller
 	ClassOAuth            // a web login is void: log in again
 	ClassRepeat           // it was done before, under the same number
@@ -67,6 +67,7 @@ func classOf(code int) Class {
 	case 45009, 45011, 45028, 48006:
 		return ClassQuota
 	case 40003, 43004, 43019, 43101, 45015, 45047, 46004, 48002, 50005,
+		40226,                                    // 高风险等级用户, whom no login lets in
 		61458, 61459, 65402, 65413, 65414, 65415: // not to be had through this seat at the desk
 		return ClassUser
 	case 40029, 40030, 40163, 41008, 42002, 42003:

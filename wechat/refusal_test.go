@@ -20,6 +20,7 @@ const (
 	loginWords   = "登录已过期，请返回重新进入。"
 	followWords  = "请先关注本公众号，再重新操作。"
 	consentWords = "您还没有同意接收这类通知，请在弹出的提示中选择“允许”。"
+	blockedWords = "微信没有允许这次登录，请联系医院服务台办理。"
 )
 
 // TestRefusalsAreSorted has every code that the platform's list of global codes
@@ -51,6 +52,7 @@ func TestRefusalsAreSorted(t *testing.T) {
 		48006: {wechat.ClassQuota, hospital.Unavailable, wechat.AdviceOperator, busyWords},
 		43004: follower, 43019: follower,
 		43101: {wechat.ClassUser, hospital.Rejected, wechat.AdviceOtherWay, consentWords},
+		40226: {wechat.ClassUser, hospital.Rejected, wechat.AdviceOtherWay, blockedWords},
 		45065: {wechat.ClassRepeat, hospital.Conflict, wechat.AdviceDone, "信息刚刚发生了变化，请刷新后重试。"},
 		45066: {wechat.ClassRepeat, hospital.Unavailable, wechat.AdviceNextMinute, known},
 		46003: {wechat.ClassRequest, hospital.NotFound, wechat.AdviceCorrect, brokenWords},
@@ -75,7 +77,7 @@ func TestRefusalsAreSorted(t *testing.T) {
 			cases[code] = *want
 		}
 	}
-	require.Len(t, cases, 4+7+8+12+42+6+6+14)
+	require.Len(t, cases, 4+7+8+12+42+6+6+15)
 	for code, want := range cases {
 		t.Run(strconv.Itoa(code), func(t *testing.T) {
 			t.Parallel()
